@@ -1,0 +1,9 @@
+"""Its entry point names a class, not the module."""
+
+from visiongen.hookspecs import hookimpl
+
+
+class Plugin:
+    @hookimpl
+    def visiongen_generators(self):
+        return []

@@ -1,0 +1,1 @@
+"""Its metadata file is text of another kind."""

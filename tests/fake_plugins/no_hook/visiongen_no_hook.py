@@ -1,0 +1,5 @@
+"""A hook without its marker."""
+
+
+def visiongen_generators():
+    return []

@@ -1,0 +1,8 @@
+"""One of two plugins of a distribution."""
+
+from visiongen.hookspecs import Component, hookimpl
+
+
+@hookimpl
+def visiongen_generators():
+    return [Component(name="one", summary="", load=print)]

@@ -1,0 +1,79 @@
+"""The person's matte and the still background behind it, once per portrait."""
+
+from __future__ import annotations
+
+import os
+
+import cv2
+import numpy as np
+
+from visiongen.landmarks import silent_stderr
+
+_FILL_SIDE = 128
+"""Longer side of the picture in which the background is continued, px."""
+
+
+class PersonMatte:
+    """MediaPipe's selfie segmentation, whose model is inside its wheel. Not thread-safe."""
+
+    def __init__(self) -> None:
+        with silent_stderr():
+            os.environ.setdefault("GLOG_minloglevel", "3")
+            import mediapipe
+
+            self._segmenter = mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+            self._segmenter.process(np.zeros((64, 64, 3), np.uint8))
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """(H, W) float32 in [0, 1], 1 where a person is, of an (H, W, 3) uint8 RGB picture."""
+        small = cv2.resize(image, (256, 256), interpolation=cv2.INTER_AREA)  # what the model looks at
+        mask = np.clip(self._segmenter.process(small).segmentation_mask, 0, 1).astype(np.float32)
+        return cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+    def close(self) -> None:
+        """Frees the model."""
+        self._segmenter.close()
+
+    def __enter__(self) -> PersonMatte:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def still_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """`image` without the person: what is behind is continued smoothly from what is beside.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        matte: (h, w) in [0, 1] (uint8 0-255 is taken too), of any size.
+    Returns:
+        (H, W, 3) uint8; unchanged where the matte, grown a little, is 0.
+    Source: the push-pull pyramid of Gortler et al., "The lumigraph", 1996.
+    """
+    height, width = image.shape[:2]
+    person = matte.astype(np.float32) / (255 if matte.dtype == np.uint8 else 1)
+    reach = max(3, max(matte.shape) // 32) | 1  # hair is finer than the matte: keep clear of its rim
+    person = cv2.dilate(person, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    # What is continued is smooth: a small picture of it is enough, whatever the size of the image.
+    shrink = min(1.0, _FILL_SIDE / max(height, width))
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    known = np.clip(1 - 1.5 * cv2.resize(person, size, interpolation=cv2.INTER_LINEAR), 0, 1)
+    filled = cv2.resize(_push_pull(small, known[..., None]), (width, height), interpolation=cv2.INTER_LINEAR)
+    known = cv2.resize(known, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
+    blended = filled + (image - filled) * known
+    return np.clip(blended + 0.5, 0, 255).astype(np.uint8)
+
+
+def _push_pull(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    height, width = values.shape[:2]
+    if max(height, width) <= 2:
+        total = known.sum()
+        mean = (values * known).sum((0, 1)) / total if total > 1e-6 else values.mean((0, 1))
+        return values * known + mean * (1 - known)
+    half = ((width + 1) // 2, (height + 1) // 2)
+    weight = cv2.resize(known, half, interpolation=cv2.INTER_AREA)[..., None]
+    coarse = cv2.resize(values * known, half, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)
+    filled = _push_pull(coarse, np.minimum(4 * weight, 1))
+    return values * known + cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR) * (1 - known)

@@ -1,0 +1,67 @@
+"""The sound of a driving clip, cut to the piece that is used. The only module that uses MoviePy.
+
+MoviePy reads a WAV that `visiongen.media` has decoded, never the user's file: its parser of ffmpeg's messages fails
+on many files that are in order, and it knows nothing of sound that begins later than the picture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from visiongen import media
+from visiongen.datatypes import DrivingClip
+from visiongen.exporters.target import scratch_file
+
+logger = logging.getLogger("visiongen")
+
+BLOCK = 2048  # samples; MoviePy's reader breaks where a sound is shorter than two blocks
+
+
+@contextlib.contextmanager
+def cut_sound(clip: DrivingClip | None, path: Path) -> Iterator[Iterator[np.ndarray] | None]:
+    """The sound between start and end of `clip` as blocks (S, 2) float32 in [-1, 1] of `media.SOUND_RATE`.
+
+    None where there is none or it is broken, with a warning: a result without sound is better than no result.
+
+    Args:
+        clip: Whose sound; None for no sound.
+        path: The result; a temporary WAV is put beside it.
+    """
+    with contextlib.ExitStack() as stack:
+        blocks = None
+        if clip is not None and not clip.has_audio:
+            logger.warning("%s has no sound, so the result has none", clip.path)
+        elif clip is not None:
+            wav = stack.enter_context(scratch_file(path, ".wav"))
+            try:
+                blocks = _blocks(clip, wav, stack)
+            except Exception as error:  # MoviePy raises nearly anything
+                logger.warning("the sound of %s cannot be used (%s), so the result has none", clip.path, error)
+        yield blocks
+
+
+def _blocks(clip: DrivingClip, wav: Path, stack: contextlib.ExitStack) -> Iterator[np.ndarray]:
+    lead = media.write_sound(clip, wav)
+
+    from moviepy.audio.io.AudioFileClip import AudioFileClip
+
+    whole = AudioFileClip(str(wav), fps=media.SOUND_RATE)
+    stack.callback(whole.close)
+    length = whole.duration - lead if clip.end is None else clip.end - clip.start
+    piece = whole.subclipped(lead, min(lead + length, whole.duration))
+    if piece.duration * media.SOUND_RATE < 2 * BLOCK:
+        raise ValueError("it is too short")
+
+    def blocks() -> Iterator[np.ndarray]:
+        try:
+            for block in piece.iter_chunks(chunksize=BLOCK, fps=media.SOUND_RATE):
+                yield np.asarray(block, np.float32)
+        except Exception as error:
+            logger.warning("the sound of %s breaks off (%s)", clip.path, error)
+
+    return blocks()

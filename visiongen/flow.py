@@ -1,0 +1,264 @@
+"""Landmarks -> dense motion: the geometric prior of the generators.
+
+The face mesh of the portrait, grown by a shell for the rest of the head, is rasterised where the face shall be. Every
+pixel of the result then knows where in the portrait it comes from (*backward* motion). Outside the head three candidate
+motions are offered, moving with the head, staying where it is, shifting with the head, and a prior weight for each; the
+`warp` generator uses the prior as it is, the VAE-GAN learns to do better.
+
+Everything here is in crop units: a square [0, 1] x [0, 1], x right, y down, from the outer corner, whatever the
+crop's resolution. `align_corners` is False in that convention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+
+from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
+from visiongen.pose import face_model, fit_head
+
+GRID = 128
+"""Rows and columns of motion and maps."""
+
+CANDIDATES = ("head", "still", "shift")
+"""Candidate motions: the head's own (mesh, shell, and their affine continuation); none; the head's shift alone."""
+
+MAPS = (
+    "face", "head", "depth", "normal_x", "normal_y", "seen", "stretch", "mouth", "eyes", "iris", "shift_x", "shift_y",
+)  # fmt: skip
+"""What a map channel shows of the target: coverage of face and head; depth and normals of the surface; how much the
+portrait sees of it (cosine, negative: its far side); log area stretch; inside of the mouth, openings of the eyes, irises;
+displacement of the head candidate."""
+
+SOURCE_MAPS = ("face", "mouth", "eyes", "iris")
+"""The maps that are also drawn of the portrait itself."""
+
+# The shell: rings round the face oval at these shares of the way to the skull's outline, which lies further out above the
+# face (hair) than beside and below it; pushed back because the head curves away. In face widths, set by eye on
+# portraits with short and long hair.
+_RINGS = (0.5, 1.0)
+_REACH_UP, _REACH_SIDE, _REACH_DOWN = 0.5, 0.3, 0.12
+_SHELL_DEPTH = 0.45
+_FADE = 0.5
+"""The head's motion fades out over this distance beyond the shell, face widths."""
+_SUBPIXEL = 4  # fractional bits of OpenCV's polygon corners
+
+
+@dataclass(frozen=True, eq=False)
+class DenseMotion:
+    """Motion of one frame and the maps that go with it; G is `GRID`."""
+
+    candidates: np.ndarray
+    """(3, G, G, 2) float32, where in the portrait each candidate takes a pixel from, crop units."""
+    prior: np.ndarray
+    """(3, G, G) float32, weights of the candidates, sum 1."""
+    maps: np.ndarray
+    """(12, G, G) float32, see `MAPS`."""
+
+    @property
+    def flow(self) -> np.ndarray:
+        """(G, G, 2) float32 backward motion of the prior: the candidates, weighted."""
+        return np.einsum("kyx,kyxc->yxc", self.prior, self.candidates)
+
+
+@cache
+def pixel_centres(size: int) -> np.ndarray:
+    """(size, size, 2) float32 centres of a size x size grid, crop units."""
+    axis = (np.arange(size, dtype=np.float32) + 0.5) / size
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1)
+    grid.flags.writeable = False
+    return grid
+
+
+@cache
+def _mesh() -> tuple[np.ndarray, np.ndarray]:
+    """Triangles of face and shell (M, 3), and for every vertex of the shell its reach (rings * 36, 3), face widths."""
+    oval = np.array(FACE_OVAL)
+    count = len(oval)
+    outline = face_model().points[oval] - face_model().points[oval].mean(0)
+    direction = outline[:, :2] / np.linalg.norm(outline[:, :2], axis=1, keepdims=True)
+    up, side, down = np.maximum(-direction[:, 1], 0), np.abs(direction[:, 0]), np.maximum(direction[:, 1], 0)
+    reach = _REACH_UP * up**2 + _REACH_SIDE * side**2 + _REACH_DOWN * down**2
+    rings = [np.c_[direction * (share * reach)[:, None], np.full(count, share**2 * _SHELL_DEPTH)] for share in _RINGS]
+    triangles = [face_model().triangles]
+    inner = oval
+    for ring in range(len(_RINGS)):
+        outer = 468 + ring * count + np.arange(count)
+        after = np.roll(np.arange(count), -1)
+        triangles.append(np.stack([inner, outer, inner[after]], axis=1))
+        triangles.append(np.stack([inner[after], outer, outer[after]], axis=1))
+        inner = outer
+    return np.concatenate(triangles).astype(np.int32), np.concatenate(rings).astype(np.float32)
+
+
+class MotionField:
+    """Dense motion of one portrait toward any target landmarks."""
+
+    def __init__(self, source: np.ndarray) -> None:
+        """
+        Args:
+            source: (478, 3) landmarks of the portrait, crop units.
+        """
+        self.source = np.asarray(source, np.float64)
+        rotation, translation, scale = (part[0] for part in fit_head(self.source[None]))
+        self._head = (self.source - translation) @ rotation / scale
+        self.face_width = float(scale)
+        self._vertices = self._with_shell(self.source, rotation, translation, scale)
+        self._normals = _normals(self._vertices)
+        self._outline = self._vertices[-len(FACE_OVAL) :, :2]
+
+    def _with_shell(self, points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float):
+        """(540, 3): the 468 mesh points and the shell round them. The shell is bone: only its inner ring follows the
+        oval half of the way when the jaw drops."""
+        oval = np.array(FACE_OVAL)
+        own = self._head[oval]
+        moved = ((points[oval] - translation) @ rotation) / scale
+        rings = []
+        reaches = np.split(_mesh()[1], len(_RINGS))
+        for share, reach in zip(_RINGS, reaches):
+            rings.append(own + (1 - share) * (moved - own) + reach)
+        shell = np.concatenate(rings) @ rotation.T * scale + translation
+        return np.concatenate([points[:468], shell])
+
+    def towards(self, targets: np.ndarray) -> list[DenseMotion]:
+        """Dense motion for each of (T, 478, 3) target landmarks, crop units."""
+        targets = np.asarray(targets, np.float64)
+        poses = zip(*fit_head(targets))
+        return [self._towards(points, *pose) for points, pose in zip(targets, poses)]
+
+    def _towards(self, target, rotation, translation, scale) -> DenseMotion:
+        vertices = self._with_shell(target, rotation, translation, scale)
+        triangles = _mesh()[0]
+        normals = _normals(vertices)
+        index = _rasterise(vertices, triangles)
+        covered = index >= 0
+        maps = np.zeros((len(MAPS), GRID, GRID), np.float32)
+        affine, area_ratio = _affine_maps(vertices, self._vertices, triangles)
+        hit = index[covered]
+        here = pixel_centres(GRID)
+        head = self._continuation(vertices)
+        head[covered] = _apply(affine[hit], here[covered])
+        # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.
+        head = here + cv2.GaussianBlur(head - here, (0, 0), 0.8)
+        num_face = len(face_model().triangles)
+        maps[0][covered] = hit < num_face
+        maps[1] = covered
+        depth = vertices[triangles, 2].mean(1) - translation[2]
+        maps[2][covered] = (depth / scale)[hit]
+        maps[3][covered] = normals[hit, 0]
+        maps[4][covered] = normals[hit, 1]
+        maps[5][covered] = -self._normals[hit, 2]
+        maps[6][covered] = np.clip(np.log(np.maximum(area_ratio[hit], 1e-3)), -2, 2)
+        maps[2:7] = np.stack([cv2.blur(m, (3, 3)) for m in maps[2:7]])
+        maps[7:10] = drawn_maps(target)[1:]
+        maps[10:12] = (head - here).transpose(2, 0, 1)
+        shift = self.source[:468, :2].mean(0) - target[:468, :2].mean(0)
+        candidates = np.stack([head, here, here + shift.astype(np.float32)]).astype(np.float32)
+        return DenseMotion(candidates, self._prior(vertices), maps)
+
+    def _continuation(self, vertices: np.ndarray) -> np.ndarray:
+        """(G, G, 2) the affine map that takes the target's outline best to the portrait's, everywhere."""
+        outline = vertices[-len(FACE_OVAL) :, :2]
+        system = np.c_[outline, np.ones(len(outline))]
+        affine = np.linalg.lstsq(system, self._outline, rcond=None)[0].T
+        return _apply(affine[None].astype(np.float32), pixel_centres(GRID).reshape(-1, 2)).reshape(GRID, GRID, 2)
+
+    def _prior(self, vertices: np.ndarray) -> np.ndarray:
+        """Weights of the candidates: the head's motion where the head is *or was* (standing still there would leave a
+        second head behind), fading to stillness."""
+        mask = np.zeros((GRID, GRID), np.uint8)
+        for outline in (vertices[-len(FACE_OVAL) :, :2], self._outline):
+            cv2.fillPoly(mask, [_fixed(outline)], 1, shift=_SUBPIXEL)
+        distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3) / GRID
+        near = np.clip(1 - distance / (_FADE * self.face_width), 0, 1)
+        near = near * near * (3 - 2 * near)
+        return np.stack([near, 1 - near, np.zeros_like(near)]).astype(np.float32)
+
+
+def drawn_maps(points: np.ndarray) -> np.ndarray:
+    """`SOURCE_MAPS` of one face: (4, G, G) float32 in [0, 1], from landmarks (478, 3) in crop units."""
+    maps = np.zeros((4, GRID, GRID), np.uint8)
+    flat = points[:, :2]
+    for channel, rings in enumerate(((FACE_OVAL,), (INNER_LIPS,), (RIGHT_EYE, LEFT_EYE))):
+        for ring in rings:
+            cv2.fillPoly(maps[channel], [_fixed(flat[list(ring)])], 255, cv2.LINE_AA, shift=_SUBPIXEL)
+    for iris in (RIGHT_IRIS, LEFT_IRIS):
+        radius = np.linalg.norm(flat[list(iris[1:])] - flat[iris[0]], axis=1).mean() * GRID
+        centre = _fixed(flat[iris[0]][None])[0, 0]
+        if np.isfinite(radius):
+            cv2.circle(maps[3], centre, max(1, round(radius * 2**_SUBPIXEL)), 255, -1, cv2.LINE_AA, shift=_SUBPIXEL)
+    result = maps.astype(np.float32) / 255
+    result[3] *= result[2]  # lids cover the iris
+    return result
+
+
+def _fixed(points: np.ndarray) -> np.ndarray:
+    """Polygon (N, 2) in crop units as OpenCV's fixed-point corners, which count from pixel centres."""
+    pixels = np.clip(points * GRID - 0.5, -4 * GRID, 5 * GRID)
+    return np.round(pixels * 2**_SUBPIXEL).astype(np.int32)[:, None]
+
+
+def _rasterise(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(G, G) int32 index of the triangle nearest to the camera, -1 where none: the painter's algorithm."""
+    index = np.full((GRID, GRID), -1, np.int32)
+    corners = _fixed(vertices[:, :2])[:, 0][triangles]
+    for i in np.argsort(-vertices[triangles, 2].mean(1)):
+        cv2.fillConvexPoly(index, corners[i], int(i), cv2.LINE_8, _SUBPIXEL)
+    return index
+
+
+def _affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For every triangle the map target -> source, (M, 2, 3) float32, and the ratio of areas target / source, (M,).
+
+    A triangle seen edge-on in the target has no inverse; such a one moves as a whole.
+    """
+    t, s = target[triangles, :2], source[triangles, :2]
+    t_edges = np.stack([t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]], axis=-1)
+    s_edges = np.stack([s[:, 1] - s[:, 0], s[:, 2] - s[:, 0]], axis=-1)
+    (a, b), (c, d) = np.moveaxis(t_edges, 0, -1)
+    t_area, s_area = a * d - b * c, np.linalg.det(s_edges)
+    flat = np.abs(t_area) < 1e-7
+    inverse = np.moveaxis(np.array([[d, -b], [-c, a]]), -1, 0) / np.where(flat, 1, t_area)[:, None, None]
+    linear = s_edges @ inverse
+    linear[flat] = np.eye(2)
+    shift = s.mean(1) - np.einsum("mij,mj->mi", linear, t.mean(1))
+    ratio = np.abs(t_area) / np.maximum(np.abs(s_area), 1e-9)
+    return np.concatenate([linear, shift[..., None]], axis=-1).astype(np.float32), ratio
+
+
+def _apply(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(P, 2) points through their own (P, 2, 3) maps (or one for all)."""
+    x, y = points[:, 0], points[:, 1]
+    return np.stack([affine[:, i, 0] * x + affine[:, i, 1] * y + affine[:, i, 2] for i in range(2)], axis=-1)
+
+
+def _normals(vertices: np.ndarray) -> np.ndarray:
+    """(M, 3) unit normals of face and shell triangles, pointing out of the head (z < 0: toward the camera)."""
+    corners = vertices[_mesh()[0]]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    # Clockwise on a screen with y down means that the cross product points away from the camera.
+    return -normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def warp(picture: np.ndarray, flow: np.ndarray, *, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
+    """`picture` moved by a backward motion.
+
+    Args:
+        picture: (S, S) or (S, S, C), uint8 or float32.
+        flow: (G, G, 2) crop units; brought to the picture's resolution bilinearly.
+        interpolation: How pixels are read; cubic keeps more detail than linear.
+    Returns:
+        The shape and type of `picture`; its border pixels are continued outside.
+    """
+    size = picture.shape[0]
+    full = resize_flow(flow, size)
+    return cv2.remap(picture, full * size - 0.5, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def resize_flow(flow: np.ndarray, size: int) -> np.ndarray:
+    """(size, size, 2) of a (G, G, 2) motion: displacements are interpolated, positions are exact to the border."""
+    displacement = flow - pixel_centres(flow.shape[0])
+    return pixel_centres(size) + cv2.resize(displacement, (size, size), interpolation=cv2.INTER_LINEAR)

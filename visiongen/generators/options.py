@@ -1,0 +1,17 @@
+"""Options of the built-in generators; apart from them, so that listing options loads no network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaeGanOptions:
+    """Options of `vae-gan`."""
+
+    weights: str = ""
+    """Checkpoint, a .safetensors file with its .json card beside it; empty: the shipped one."""
+    painting: float = field(default=1.0, metadata={"range": (0.0, 1.0), "step": 0.05})
+    """How much of the network's new content is blended in, 0 (moved picture only) to 1 (all)."""
+    batch: int = field(default=4, metadata={"range": (1, 64), "step": 1})
+    """Frames computed at once; more is faster on a GPU and takes more memory."""

@@ -1,0 +1,1 @@
+"""Metrics of a generated clip against the real one: pictures (`image`) and landmarks over time (`motion`)."""

@@ -1,0 +1,1 @@
+"""Networks, one file each: config above, shapes at line ends."""

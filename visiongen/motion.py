@@ -1,0 +1,225 @@
+"""LandmarkTrack -> MotionTrack and back: pose and expression, gaps, smoothing, saving, placing.
+
+How a motion is fitted to another face is in `visiongen.retarget`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+from zipfile import BadZipFile
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import savgol_coeffs
+from scipy.spatial.transform import Rotation, Slerp
+
+from visiongen.datatypes import NUM_LANDMARKS, DrivingClip, LandmarkTrack, MotionTrack
+from visiongen.errors import MediaError, NoFaceError
+from visiongen.pose import face_model, fit_head
+
+TEMPLATE_FORMAT = 1
+INTERPOLATE_SECONDS = 0.5
+"""Lost frames are interpolated over gaps up to this long; longer ones hold the last pose seen."""
+
+
+def motion_from_landmarks(track: LandmarkTrack, *, clip: DrivingClip | None = None) -> MotionTrack:
+    """Splits landmarks into head pose and expression, and fills the frames in which no face was seen.
+
+    Args:
+        track: T frames; at least one with a face.
+        clip: Where they come from, for generators that need its pixels.
+    Raises:
+        NoFaceError: No frame has a face.
+    """
+    if not track.visible.any():
+        raise NoFaceError("no frame of this landmark track shows a face; there is no motion in it")
+    seen = np.flatnonzero(track.visible)
+    points = track.points[seen].astype(np.float64)
+    rotation, translation, scale = fit_head(points)
+    head = np.einsum("tji,tnj->tni", rotation, points - translation[:, None]) / scale[:, None, None]
+    unit = float(np.median(scale))
+    motion = MotionTrack(
+        rotation=rotation,
+        translation=translation / unit,
+        scale=scale / unit,
+        offsets=head - face_model().points,
+        visible=np.ones(len(seen), bool),
+        times=track.times[seen],
+        face_width=unit,
+        height=track.height,
+        width=track.width,
+        clip=clip,
+    )
+    return motion if len(seen) == len(track) else _filled(motion, track)
+
+
+def _filled(motion: MotionTrack, track: LandmarkTrack) -> MotionTrack:
+    """`motion`, known at the visible frames of `track`, at all its frames."""
+    known, times = motion.times, track.times
+    # A long gap holds: time stands still in it until it is over, then the face is where it is seen again.
+    ask = np.clip(times, known[0], known[-1])
+    before = np.searchsorted(known, ask, side="right") - 1
+    after = np.minimum(before + 1, len(known) - 1)
+    long_gap = known[after] - known[before] > INTERPOLATE_SECONDS + 1e-9
+    ask = np.where(long_gap, known[before], ask)
+    share = (ask - known[before]) / np.maximum(known[after] - known[before], 1e-9)
+
+    def between(values: np.ndarray) -> np.ndarray:
+        w = share.reshape(-1, *[1] * (values.ndim - 1))
+        return values[before] * (1 - w) + values[after] * w
+
+    if len(known) > 1:
+        rotation = Slerp(known, Rotation.from_matrix(motion.rotation))(ask).as_matrix()
+    else:
+        rotation = np.repeat(motion.rotation, len(times), axis=0)
+    return replace(
+        motion,
+        rotation=rotation,
+        translation=between(motion.translation),
+        scale=between(motion.scale),
+        offsets=between(motion.offsets),
+        visible=track.visible,
+        times=times,
+    )
+
+
+def place(motion: MotionTrack) -> LandmarkTrack:
+    """Landmarks of a motion in its own picture, px: the inverse of `motion_from_landmarks`."""
+    head = face_model().points + motion.offsets
+    turned = np.einsum("tij,tnj->tni", motion.rotation, head) * motion.scale[:, None, None]
+    points = (turned + motion.translation[:, None]) * motion.face_width
+    return LandmarkTrack(
+        points=points, visible=motion.visible, times=motion.times, height=motion.height, width=motion.width
+    )
+
+
+# -- smoothing ---------------------------------------------------------------------------------------------------------
+
+
+def smooth(motion: MotionTrack, *, strength: float = 0.5, mode: Literal["offline", "live"] = "offline") -> MotionTrack:
+    """Takes the detector's noise out of pose and expression, each by itself, and leaves blinks and nods.
+
+    offline: no lag. A Savitzky-Golay filter estimates the movement; what is left is noise where it is as small as the
+    noise of the whole track, and movement where it is larger: a local Wiener filter (Lee, "Digital image enhancement
+    and noise filtering by use of local statistics", 1980) keeps as much of it as stands out.
+    live: One-Euro filter (Casiez et al., 2012), causal.
+
+    Args:
+        motion: T frames.
+        strength: 0 (nothing) to 1; how many times the measured noise is taken for noise, times two.
+        mode: offline or live.
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength must be in [0, 1], but got {strength}")
+    if strength == 0 or len(motion) < 5:
+        return motion
+    rate = 1 / float(np.median(np.diff(motion.times)))
+    one_filter = _one_euro if mode == "live" else _local_wiener
+
+    def smoothed(values: np.ndarray) -> np.ndarray:
+        flat = values.reshape(len(values), -1, values.shape[-1] if values.ndim > 1 else 1).astype(np.float64)
+        return one_filter(flat, strength, rate).reshape(values.shape)
+
+    # Rotations are smoothed as vectors relative to their mean, where they are small and do not wrap.
+    mean = Rotation.from_matrix(motion.rotation).mean()
+    vectors = (mean.inv() * Rotation.from_matrix(motion.rotation)).as_rotvec()
+    return replace(
+        motion,
+        rotation=(mean * Rotation.from_rotvec(smoothed(vectors))).as_matrix(),
+        translation=np.c_[smoothed(motion.translation[:, :2]), smoothed(motion.translation[:, 2:])],
+        scale=smoothed(motion.scale),
+        offsets=smoothed(motion.offsets),
+    )
+
+
+def _local_wiener(values: np.ndarray, strength: float, rate: float) -> np.ndarray:
+    """(T, N, D): N points smoothed each by itself."""
+    window = max(5, round(7 * rate / 25)) | 1
+    window = min(window, len(values) - 1 | 1 if len(values) % 2 else len(values) - 1)
+    half = window // 2
+    # A point reflection at the ends continues a movement at its speed.
+    padded = np.concatenate([2 * values[:1] - values[half:0:-1], values, 2 * values[-1:] - values[-2 : -half - 2 : -1]])
+    kernel = savgol_coeffs(window, 2)
+    trend = sum(k * padded[i : i + len(values)] for i, k in enumerate(kernel))
+    rest = values - trend
+    energy = uniform_filter1d((rest**2).sum(-1), 3, axis=0, mode="nearest")  # (T, N)
+    noise = np.median(energy, axis=0) * (2 * strength) ** 2  # at strength 0.5 what is usual counts as noise
+    keep = np.maximum(energy - noise, 0) / np.maximum(energy, 1e-18)
+    return trend + keep[..., None] * rest
+
+
+def _one_euro(values: np.ndarray, strength: float, rate: float) -> np.ndarray:
+    """(T, N, D): causal low-pass whose cut-off rises with speed."""
+    minimum, speed_gain = 0.6 + 6.0 * (1 - strength) ** 2, 12.0
+
+    def share(cutoff: np.ndarray | float) -> np.ndarray | float:
+        return 1 / (1 + rate / (2 * np.pi * cutoff))
+
+    result, speed = values.copy(), np.zeros_like(values[0])
+    for t in range(1, len(values)):
+        speed += share(1.0) * ((values[t] - values[t - 1]) * rate - speed)
+        cutoff = minimum + speed_gain * np.linalg.norm(speed, axis=-1, keepdims=True)
+        result[t] = result[t - 1] + share(cutoff) * (values[t] - result[t - 1])
+    return result
+
+
+# -- templates ---------------------------------------------------------------------------------------------------------
+
+
+def save_motion(motion: MotionTrack, path: Path) -> None:
+    """Writes a motion template, ``.npz``: the movement alone, without a picture, for reuse on other portraits.
+
+    Raises:
+        MediaError: It cannot be written.
+    """
+    path = Path(path)
+    header = {"format": TEMPLATE_FORMAT, "face_width": motion.face_width, "size": [motion.height, motion.width]}
+    arrays = {name: getattr(motion, name) for name in ("rotation", "translation", "scale", "visible", "times")}
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            np.savez_compressed(file, offsets=motion.offsets.astype(np.float16), header=json.dumps(header), **arrays)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise MediaError(
+            f"{path}: cannot write the motion template ({error.strerror}); choose another folder"
+        ) from error
+
+
+def load_motion(path: Path) -> MotionTrack:
+    """Reads a motion template.
+
+    Raises:
+        MediaError: Not a motion template, damaged, or of a newer format.
+    """
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            header = json.loads(str(data["header"]))
+            if header.get("format") != TEMPLATE_FORMAT:
+                raise MediaError(
+                    f"{path.name}: motion template format {header.get('format')}, but this version reads "
+                    f"{TEMPLATE_FORMAT}; extract the motion again with `visiongen inspect`"
+                )
+            arrays = {n: data[n] for n in ("rotation", "translation", "scale", "offsets", "visible", "times")}
+        motion = MotionTrack(
+            **arrays,
+            face_width=float(header["face_width"]),
+            height=int(header["size"][0]),
+            width=int(header["size"][1]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, BadZipFile) as error:
+        raise MediaError(f"{path.name}: not a motion template of VisionGen ({error})") from error
+    numbers = (motion.rotation, motion.translation, motion.scale, motion.offsets, motion.times)
+    if (
+        not len(motion)
+        or not all(np.isfinite(part).all() for part in numbers)
+        or motion.offsets.shape[1] != NUM_LANDMARKS
+    ):
+        raise MediaError(f"{path.name}: a motion template without frames or with numbers that are not finite")
+    return motion

@@ -1,0 +1,264 @@
+"""A motion fitted to another face: relative or absolute, with gains, eyes that close and lips that meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+
+from visiongen.datatypes import LandmarkTrack, MotionTrack, Portrait
+from visiongen.landmarks import (
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    LEFT_IRIS,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    RIGHT_IRIS,
+)
+from visiongen.motion import motion_from_landmarks
+from visiongen.pose import euler_angles, face_model
+
+# (upper, lower) points that touch when an eye or the mouth is closed, and the ring of skin beyond them that follows.
+_EYE_PAIRS = {
+    "right": ((246, 7), (161, 163), (160, 144), (159, 145), (158, 153), (157, 154), (173, 155)),
+    "left": ((466, 249), (388, 390), (387, 373), (386, 374), (385, 380), (384, 381), (398, 382)),
+}
+_EYE_SKIN = {
+    "right": ((247, 25), (30, 110), (29, 24), (27, 23), (28, 22), (56, 26), (190, 112)),
+    "left": ((467, 255), (260, 339), (259, 254), (257, 253), (258, 252), (286, 256), (414, 341)),
+}
+_EYE_CORNERS = {"right": (33, 133), "left": (263, 362)}
+_LIP_PAIRS = ((191, 95), (80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318), (415, 324))
+_LIP_OUTER = ((185, 146), (40, 91), (39, 181), (37, 84), (0, 17), (267, 314), (269, 405), (270, 321), (409, 375))
+_MOUTH_CORNERS = (61, 291)
+
+# MediaPipe's lids never quite meet: a closed eye still shows this gap, as a share of the eye's width.
+_CLOSED_EYE = 0.07
+_LIPS_MEET = 0.006
+"""Gap of closed lips, face widths."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionSettings:
+    """How a driving motion is fitted to a portrait."""
+
+    mode: Literal["relative", "absolute"] = "relative"
+    """relative: differences to a reference frame are added to the portrait's own pose and expression. absolute: the
+    portrait takes the driver's place, size and pose."""
+    pose: float = field(default=1.0, metadata={"range": (0.0, 2.0), "step": 0.05})
+    """Gain of head turns and shifts; 0 holds the head still. Relative mode only."""
+    mouth: float = field(default=1.0, metadata={"range": (0.0, 2.0), "step": 0.05})
+    """Gain of the mouth's movement."""
+    eyes: float = field(default=1.0, metadata={"range": (0.0, 2.0), "step": 0.05})
+    """Gain of lids and gaze."""
+    brows: float = field(default=1.0, metadata={"range": (0.0, 2.0), "step": 0.05})
+    """Gain of the brows' movement."""
+    smoothing: float = field(default=0.5, metadata={"range": (0.0, 1.0), "step": 0.05})
+    """Strength of the smoothing of the landmarks over time, 0 (none) to 1."""
+    scale: Literal["follow", "lock"] = "follow"
+    """lock: the head keeps its size, against "pumping" when the driver leans in and out. Relative mode only."""
+    reference_frame: int | None = None
+    """Driving frame that corresponds to the portrait; default: the one nearest in pose and expression."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("pose", 0, 2), ("mouth", 0, 2), ("eyes", 0, 2), ("brows", 0, 2), ("smoothing", 0, 1)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must be in [{low}, {high}], but got {getattr(self, name)}")
+        if self.mode not in ("relative", "absolute") or self.scale not in ("follow", "lock"):
+            raise ValueError(f"unknown mode {self.mode!r} or scale {self.scale!r}")
+
+
+def portrait_motion(portrait: Portrait) -> MotionTrack:
+    """Pose and expression of the portrait itself, T = 1."""
+    track = LandmarkTrack(
+        points=portrait.landmarks[None],
+        visible=[True],
+        times=[0.0],
+        height=portrait.image.shape[0],
+        width=portrait.image.shape[1],
+    )
+    return motion_from_landmarks(track)
+
+
+def retarget(motion: MotionTrack, portrait: Portrait, settings: MotionSettings | None = None) -> MotionTrack:
+    """The movement of `motion`, as the face of `portrait` would do it, in the portrait's picture.
+
+    At the reference frame a relative motion leaves the portrait as it is.
+
+    Args:
+        motion: T frames of the driver, smoothed as wished.
+        portrait: Whose face shall move.
+        settings: See `MotionSettings`.
+    Returns:
+        T frames in the picture coordinates of ``portrait.image``; ``clip`` is kept.
+    Raises:
+        ValueError: The reference frame is not in the motion.
+    """
+    settings = settings or MotionSettings()
+    own = portrait_motion(portrait)
+    reference = settings.reference_frame
+    if reference is None:
+        reference = best_reference(motion, own)
+    if not 0 <= reference < len(motion):
+        raise ValueError(
+            f"reference frame {reference} is outside the motion's {len(motion)} frames (0 to {len(motion) - 1})"
+        )
+    if settings.mode == "absolute":
+        placed = _absolute_pose(motion, own)
+    else:
+        placed = _relative_pose(motion, own, reference, settings)
+    return replace(placed, offsets=_expression(motion, own, reference, settings))
+
+
+def best_reference(motion: MotionTrack, own: MotionTrack) -> int:
+    """The driving frame nearest to the portrait in pose and expression; of equals the first.
+
+    Compared are turns of the head and openings of eyes and mouth as ratios, which do not depend on whose face it is.
+    """
+    driver, portrait = _signature(motion), _signature(own)
+    distance = np.linalg.norm(driver - portrait, axis=1)
+    distance[~motion.visible] = np.inf
+    return int(np.argmin(distance > distance.min() + 0.02)) if len(distance) else 0
+
+
+def _signature(motion: MotionTrack) -> np.ndarray:
+    """(T, 7): yaw, pitch, roll in radians; openings of eyes, mouth, its width, height of the brows in face widths."""
+    head = face_model().points + motion.offsets
+    eyes = [3 * _eye_opening(head, side) for side in _EYE_PAIRS]
+    mouth = 3 * _gap(head, _LIP_PAIRS).mean(1)
+    width = 2 * np.linalg.norm(head[:, _MOUTH_CORNERS[0]] - head[:, _MOUTH_CORNERS[1]], axis=-1)
+    brows = head[:, RIGHT_BROW + LEFT_BROW, 1].mean(1) - head[:, (33, 133, 263, 362), 1].mean(1)
+    return np.c_[euler_angles(motion.rotation), np.mean(eyes, axis=0), mouth, width, 2 * brows]
+
+
+# -- pose --------------------------------------------------------------------------------------------------------------
+
+
+def _absolute_pose(motion: MotionTrack, own: MotionTrack) -> MotionTrack:
+    """The driver's pose in the portrait's picture: the driving picture is laid over it, filling its width."""
+    zoom = own.width / motion.width
+    return replace(
+        motion,
+        face_width=motion.face_width * zoom,
+        # Pictures of other proportions are laid middle over middle.
+        translation=motion.translation + [0, (own.height - motion.height * zoom) / 2 / (motion.face_width * zoom), 0],
+        height=own.height,
+        width=own.width,
+    )
+
+
+def _relative_pose(motion: MotionTrack, own: MotionTrack, reference: int, settings: MotionSettings) -> MotionTrack:
+    turn = Rotation.from_matrix(motion.rotation) * Rotation.from_matrix(motion.rotation[reference]).inv()
+    turn = Rotation.from_rotvec(settings.pose * turn.as_rotvec())
+    size = motion.scale / motion.scale[reference]
+    if settings.scale == "lock":
+        size = np.ones_like(size)
+    size = _steady(size, 1 / max(float(np.median(np.diff(motion.times))) if len(motion) > 1 else 0.04, 1e-3))
+    # Shifts are measured in the driver's face at the reference frame, so that a face of any size moves alike.
+    shift = (motion.translation - motion.translation[reference]) / motion.scale[reference]
+    return replace(
+        motion,
+        rotation=(turn * Rotation.from_matrix(own.rotation[0])).as_matrix(),
+        translation=own.translation + settings.pose * shift,
+        scale=size ** min(settings.pose, 1.0),
+        face_width=own.face_width,
+        height=own.height,
+        width=own.width,
+    )
+
+
+def _steady(size: np.ndarray, rate: float) -> np.ndarray:
+    """Size of the head without "pumping": an expression changes the fitted size a little, so it follows slowly."""
+    slow = gaussian_filter1d(size.astype(np.float64), 0.12 * rate, mode="nearest")
+    return slow / slow[np.argmin(np.abs(size - 1))] if len(size) else slow
+
+
+# -- expression --------------------------------------------------------------------------------------------------------
+
+
+def _expression(motion: MotionTrack, own: MotionTrack, reference: int, settings: MotionSettings) -> np.ndarray:
+    """(T, 478, 3) offsets of the portrait's face: its own, plus the driver's differences to the reference frame."""
+    difference = motion.offsets - motion.offsets[reference]
+    offsets = own.offsets + difference * _gains(settings)[:, None]
+    head = (face_model().points + offsets).astype(np.float64)
+    driver = (face_model().points + motion.offsets).astype(np.float64)
+    mine = (face_model().points + own.offsets).astype(np.float64)
+    for side, pairs in _EYE_PAIRS.items():
+        _close_eye(head, driver, mine[0], side, pairs, reference, settings.eyes)
+    _close_mouth(head, driver, mine[0], reference, settings.mouth)
+    return (head - face_model().points).astype(np.float32)
+
+
+def _gains(settings: MotionSettings) -> np.ndarray:
+    """(478,) gain of every landmark, blending smoothly from region to region."""
+    points = face_model().points
+    gains = np.ones(len(points))
+    regions = (
+        (INNER_LIPS + OUTER_LIPS, settings.mouth, 0.22),
+        (RIGHT_BROW + LEFT_BROW, settings.brows, 0.08),
+        (RIGHT_EYE + LEFT_EYE + RIGHT_IRIS + LEFT_IRIS, settings.eyes, 0.05),
+    )
+    for members, gain, reach in regions:
+        distance = np.linalg.norm(points[:, None] - points[list(members)][None], axis=-1).min(1)
+        weight = np.clip(1 - distance / reach, 0, 1)
+        weight = weight * weight * (3 - 2 * weight)
+        gains = gains * (1 - weight) + gain * weight
+    return gains
+
+
+def _gap(head: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """(T, P) signed vertical gap of (upper, lower) pairs, face widths."""
+    upper, lower = (list(x) for x in zip(*pairs, strict=True))
+    return head[..., lower, 1] - head[..., upper, 1]
+
+
+def _eye_opening(head: np.ndarray, side: str) -> np.ndarray:
+    """(T,) mean gap of the lids over the eye's width, less what a closed eye shows."""
+    a, b = _EYE_CORNERS[side]
+    width = np.linalg.norm(head[..., a, :2] - head[..., b, :2], axis=-1)
+    return np.maximum(_gap(head, _EYE_PAIRS[side]).mean(-1) / width - _CLOSED_EYE, 0)
+
+
+def _set_gaps(head: np.ndarray, pairs, wanted: np.ndarray, upper_share: float, follow=(), follow_share=0.0) -> None:
+    """Moves upper and lower points of (T, 478, 3) `head` vertically, in place, until their gaps are (T, P) `wanted`."""
+    change = wanted - _gap(head, pairs)
+    for p, (upper, lower) in enumerate(pairs):
+        head[:, upper, 1] -= upper_share * change[:, p]
+        head[:, lower, 1] += (1 - upper_share) * change[:, p]
+    for p, (upper, lower) in enumerate(follow):
+        head[:, upper, 1] -= follow_share * upper_share * change[:, p]
+        head[:, lower, 1] += follow_share * (1 - upper_share) * change[:, p]
+
+
+def _close_eye(head, driver, mine, side, pairs, reference: int, gain: float) -> None:
+    """Opening is transferred as a ratio: an eye of any shape closes when the driver's does, and not before."""
+    opening = _eye_opening(driver, side)
+    usual = max(float(opening[reference]), 0.35 * float(np.quantile(opening, 0.9)), 1e-3)
+    ratio = np.clip(1 + gain * (opening / usual - 1), 0, 1.6)
+    own_gaps = np.maximum(_gap(mine[None], pairs)[0], 0)
+    if float(_eye_opening(mine[None], side)[0]) < 0.02 and opening[reference] > 0.05:
+        return  # a portrait with closed eyes has nothing to scale; the differences alone open them
+    a, b = _EYE_CORNERS[side]
+    rest = _CLOSED_EYE * np.linalg.norm(mine[a, :2] - mine[b, :2])  # what MediaPipe shows of a closed eye
+    closed = own_gaps / max(own_gaps.mean(), 1e-6) * min(rest, own_gaps.mean())
+    wanted = closed + (own_gaps - closed) * ratio[:, None]
+    _set_gaps(head, pairs, wanted, 0.75, _EYE_SKIN[side], 0.5)
+
+
+def _close_mouth(head, driver, mine, reference: int, gain: float) -> None:
+    """Lips meet when the driver's do, whatever the portrait's mouth does by itself."""
+    gaps = np.maximum(_gap(driver, _LIP_PAIRS), 0)
+    at_reference = gaps[reference]
+    own_gaps = np.maximum(_gap(mine[None], _LIP_PAIRS)[0], 0)
+    # The portrait's own opening beyond the driver's at the reference goes as far as the driver closes.
+    nearness = np.clip((gaps.mean(1) - _LIPS_MEET) / max(at_reference.mean() - _LIPS_MEET, _LIPS_MEET), 0, 1)
+    if at_reference.mean() <= 2 * _LIPS_MEET:
+        nearness = np.ones(len(gaps))  # the driver's rest is closed lips: the portrait's own rest corresponds to it
+    surplus = own_gaps - at_reference
+    wanted = np.maximum(own_gaps + gain * (gaps - at_reference) - (1 - nearness[:, None]) * np.maximum(surplus, 0), 0)
+    _set_gaps(head, _LIP_PAIRS, wanted, 0.4, _LIP_OUTER, 0.8)
