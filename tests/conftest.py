@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from visiongen.datatypes import FrameBatch
 
@@ -80,6 +81,8 @@ def tiny_video(
         video.height, video.width, video.pix_fmt = height, width, pix_fmt
         video.codec_context.gop_size = 10
         if rotation is not None:
+            if not hasattr(video, "set_display_rotation"):
+                pytest.skip("this PyAV cannot write a rotation")
             video.set_display_rotation(*rotation)
         if aspect is not None:
             video.codec_context.sample_aspect_ratio = aspect

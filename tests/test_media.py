@@ -369,6 +369,9 @@ def make_bad_videos(folder: Path) -> dict[str, tuple[Path, str]]:
     frames[0].save(folder / "moving.webp", save_all=True, append_images=frames[1:])
     tiny_video(folder / "one.mp4", num_frames=1, audio=False)
     tiny_video(folder / "wide.mp4", num_frames=2, width=4112, height=16, audio=False)
+    with wave.open(str(folder / "sound.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(16000))
     noise = bytearray(whole)
     for position, size in packet_places(folder / "whole.mp4", "video"):
         noise[position : position + size] = os.urandom(size)
@@ -380,6 +383,7 @@ def make_bad_videos(folder: Path) -> dict[str, tuple[Path, str]]:
         "playlist.mp4": (written("playlist.mp4", playlist.encode()), "not a video that can be read"),
         "empty.mp4": (written("empty.mp4", b""), "is empty"),
         "sound.m4a": (folder / "sound.m4a", "no moving picture but sound"),
+        "sound.wav": (folder / "sound.wav", "no moving picture but sound"),
         "still.png": (folder / "still.png", "still picture"),
         "still.webp": (folder / "still.webp", "still picture"),
         "still.gif": (folder / "still.gif", "still picture"),

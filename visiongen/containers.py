@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
     from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
 logger = logging.getLogger("visiongen")
 
 VIDEO_FORMATS = (
-    "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,flv,asf,ogg,mxf,dv,nut,yuv4mpegpipe,gif,apng"
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,flv,asf,ogg,mxf,dv,nut,yuv4mpegpipe,gif,apng,"
+    "mp3,wav,flac"  # refused later, as sound without a picture
 )
 """ffmpeg's names of containers that hold one film in one file: no playlists, no devices, no patterns of pictures."""
 MAX_VIDEO_SIDE = 4096
@@ -49,6 +51,9 @@ MAX_JUMP = 10  # s; a longer hole between two frames is a broken time stamp, not
 MISSED = 1.0  # s; what may be missing at the end without a word: stated lengths are often a little too long
 MAX_HOLD = 1.0  # s; how long the last frame of a variable-rate video may stand
 UNTAGGED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
+EXACT_COLOURS = 0x4 | 0x2000 | 0x4000 | 0x40000
+"""swscale's SWS_BICUBIC, FULL_CHR_H_INT, FULL_CHR_H_INP and ACCURATE_RND (names in PyAV only since 18). Its fast
+defaults lose one grey level on average and 5 dB of colour; these cost half a millisecond."""
 
 
 @contextlib.contextmanager
@@ -130,6 +135,8 @@ def first_look(container: InputContainer, stream: VideoStream, path: Path) -> Fi
         elif declared and len(look.ticks) >= PROBED_PACKETS:
             look.complete = False
             break
+    if len(look.frames) < 2:
+        look.frames += decoded(None, faults, stream)  # after a break nothing else flushes the decoder
     if len(look.frames) < 2:
         what = "holds a single frame" if look.frames else "has no frame that can be decoded"
         raise MediaError(f"{path} {what}; give a whole video: no still picture, and none that was cut off")
@@ -266,7 +273,9 @@ def _rising(
 
 def at_constant_rate(frames: Iterator[tuple[Fraction, VideoFrame]], clip: DrivingClip) -> Iterator[np.ndarray]:
     """For every i / fps between start and end the pixels (H, W, 3) of the frame nearest in time."""
-    fps = clip.fps
+    from av.video.reformatter import VideoReformatter
+
+    fps, converter = clip.fps, VideoReformatter()  # one for all frames: a new one each costs more than it does
     index = round(Fraction(clip.start) * fps)
     stop = None if clip.end is None else round(Fraction(clip.end) * fps)
     held: VideoFrame | None = None
@@ -279,7 +288,7 @@ def at_constant_rate(frames: Iterator[tuple[Fraction, VideoFrame]], clip: Drivin
             else:
                 until = (held_time + time) / 2
             while index / fps < until and (stop is None or index < stop):
-                pixels = upright_pixels(held, clip.height, clip.width) if pixels is None else pixels
+                pixels = upright_pixels(held, clip.height, clip.width, converter) if pixels is None else pixels
                 yield pixels
                 index += 1
         if stop is not None and index >= stop:
@@ -341,21 +350,18 @@ def upright_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     return (wide, frame.height) if turns % 2 else (frame.height, wide)
 
 
-def upright_pixels(frame: VideoFrame, height: int, width: int) -> np.ndarray:
+def upright_pixels(frame: VideoFrame, height: int, width: int, converter: VideoReformatter) -> np.ndarray:
     """(height, width, 3) uint8 RGB of a frame as it is shown."""
-    from av.video.reformatter import Interpolation
-
     turns, mirrored = _orientation(frame)
     rows, columns = (width, height) if turns % 2 else (height, width)
     matrix = None
     if frame.colorspace == UNTAGGED_COLOURS:  # what players assume
         matrix = "ITU709" if frame.height > 576 else "ITU601"
-    # swscale's fast defaults lose a grey level on average and a decibel of detail; these cost half a millisecond.
-    exact = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
-    exact |= Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
-    pixels = frame.to_ndarray(format="rgb24", width=columns, height=rows, src_colorspace=matrix, interpolation=exact)
-    pixels = np.rot90(pixels, turns)
-    return np.ascontiguousarray(pixels[:, ::-1] if mirrored else pixels)
+    shown = converter.reformat(
+        frame, columns, rows, "rgb24", src_colorspace=matrix, interpolation=EXACT_COLOURS, threads=1
+    ).to_ndarray()
+    shown = np.rot90(shown, turns)
+    return np.ascontiguousarray(shown[:, ::-1] if mirrored else shown)
 
 
 def _orientation(frame: VideoFrame) -> tuple[int, bool]:

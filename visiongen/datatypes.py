@@ -195,6 +195,7 @@ class Animation:
     fps: Fraction
     num_frames: int
     height: int
+    """Rows of the rendered frames, px; a format may add one to make them even (MP4, WebM) or shrink them (GIF)."""
     width: int
     provenance: Provenance
 

@@ -5,8 +5,10 @@ How a motion is fitted to another face is in `visiongen.retarget`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,11 +19,16 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import savgol_coeffs
 from scipy.spatial.transform import Rotation, Slerp
 
-from visiongen.datatypes import NUM_LANDMARKS, DrivingClip, LandmarkTrack, MotionTrack
+from visiongen.datatypes import DrivingClip, LandmarkTrack, MotionTrack
 from visiongen.errors import MediaError, NoFaceError
 from visiongen.pose import face_model, fit_head
 
 TEMPLATE_FORMAT = 1
+# Noise of MediaPipe's landmarks on calm clips (median of what a Savitzky-Golay filter leaves), with a third added.
+_PLACE_NOISE = 0.0018
+"""Of places and offsets, face widths."""
+_ROTATION_NOISE = 0.0065
+"""Of head turns, radians."""
 INTERPOLATE_SECONDS = 0.5
 """Lost frames are interpolated over gaps up to this long; longer ones hold the last pose seen."""
 
@@ -120,23 +127,27 @@ def smooth(motion: MotionTrack, *, strength: float = 0.5, mode: Literal["offline
     rate = 1 / float(np.median(np.diff(motion.times)))
     one_filter = _one_euro if mode == "live" else _local_wiener
 
-    def smoothed(values: np.ndarray) -> np.ndarray:
+    def smoothed(values: np.ndarray, noise: float) -> np.ndarray:
         flat = values.reshape(len(values), -1, values.shape[-1] if values.ndim > 1 else 1).astype(np.float64)
-        return one_filter(flat, strength, rate).reshape(values.shape)
+        return one_filter(flat, strength, rate, noise).reshape(values.shape)
 
-    # Rotations are smoothed as vectors relative to their mean, where they are small and do not wrap.
-    mean = Rotation.from_matrix(motion.rotation).mean()
-    vectors = (mean.inv() * Rotation.from_matrix(motion.rotation)).as_rotvec()
+    # Rotations are smoothed as vectors relative to their mean, where they are small and do not wrap; live, the mean is
+    # not known yet, and the first frame stands for it.
+    turns = Rotation.from_matrix(motion.rotation)
+    base = turns[0] if mode == "live" else turns.mean()
+    vectors = (base.inv() * turns).as_rotvec()
     return replace(
         motion,
-        rotation=(mean * Rotation.from_rotvec(smoothed(vectors))).as_matrix(),
-        translation=np.c_[smoothed(motion.translation[:, :2]), smoothed(motion.translation[:, 2:])],
-        scale=smoothed(motion.scale),
-        offsets=smoothed(motion.offsets),
+        rotation=(base * Rotation.from_rotvec(smoothed(vectors, _ROTATION_NOISE))).as_matrix(),
+        translation=np.c_[
+            smoothed(motion.translation[:, :2], _PLACE_NOISE), smoothed(motion.translation[:, 2:], 4 * _PLACE_NOISE)
+        ],
+        scale=smoothed(motion.scale, _PLACE_NOISE),
+        offsets=smoothed(motion.offsets, _PLACE_NOISE),
     )
 
 
-def _local_wiener(values: np.ndarray, strength: float, rate: float) -> np.ndarray:
+def _local_wiener(values: np.ndarray, strength: float, rate: float, most_noise: float) -> np.ndarray:
     """(T, N, D): N points smoothed each by itself."""
     window = max(5, round(7 * rate / 25)) | 1
     window = min(window, len(values) - 1 | 1 if len(values) % 2 else len(values) - 1)
@@ -147,12 +158,14 @@ def _local_wiener(values: np.ndarray, strength: float, rate: float) -> np.ndarra
     trend = sum(k * padded[i : i + len(values)] for i, k in enumerate(kernel))
     rest = values - trend
     energy = uniform_filter1d((rest**2).sum(-1), 3, axis=0, mode="nearest")  # (T, N)
-    noise = np.median(energy, axis=0) * (2 * strength) ** 2  # at strength 0.5 what is usual counts as noise
+    # What is usual in this track counts as noise, but no more than the detector makes: a clip that moves in jerks,
+    # as one with repeated frames does, is not noisy.
+    noise = np.minimum(np.median(energy, axis=0), most_noise**2) * (2 * strength) ** 2
     keep = np.maximum(energy - noise, 0) / np.maximum(energy, 1e-18)
     return trend + keep[..., None] * rest
 
 
-def _one_euro(values: np.ndarray, strength: float, rate: float) -> np.ndarray:
+def _one_euro(values: np.ndarray, strength: float, rate: float, most_noise: float) -> np.ndarray:
     """(T, N, D): causal low-pass whose cut-off rises with speed."""
     minimum, speed_gain = 0.6 + 6.0 * (1 - strength) ** 2, 12.0
 
@@ -185,10 +198,18 @@ def save_motion(motion: MotionTrack, path: Path) -> None:
             np.savez_compressed(file, offsets=motion.offsets.astype(np.float16), header=json.dumps(header), **arrays)
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise MediaError(
             f"{path}: cannot write the motion template ({error.strerror}); choose another folder"
         ) from error
+
+
+# What NumPy's reader raises for files that are not its own, or were cut off or altered.
+_DAMAGED = (
+    ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, BadZipFile, zlib.error, NotImplementedError,
+    RuntimeError, MemoryError, OverflowError,
+)  # fmt: skip
 
 
 def load_motion(path: Path) -> MotionTrack:
@@ -200,7 +221,7 @@ def load_motion(path: Path) -> MotionTrack:
     path = Path(path)
     try:
         with np.load(path, allow_pickle=False) as data:
-            header = json.loads(str(data["header"]))
+            header = dict(json.loads(str(data["header"])))
             if header.get("format") != TEMPLATE_FORMAT:
                 raise MediaError(
                     f"{path.name}: motion template format {header.get('format')}, but this version reads "
@@ -213,13 +234,18 @@ def load_motion(path: Path) -> MotionTrack:
             height=int(header["size"][0]),
             width=int(header["size"][1]),
         )
-    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, BadZipFile) as error:
-        raise MediaError(f"{path.name}: not a motion template of VisionGen ({error})") from error
-    numbers = (motion.rotation, motion.translation, motion.scale, motion.offsets, motion.times)
-    if (
-        not len(motion)
-        or not all(np.isfinite(part).all() for part in numbers)
-        or motion.offsets.shape[1] != NUM_LANDMARKS
-    ):
+    except OSError as error:
+        raise MediaError(f"{path}: cannot read the motion template ({error.strerror or error})") from error
+    except _DAMAGED as error:
+        raise MediaError(f"{path.name}: not a motion template of VisionGen, or damaged ({error})") from error
+    numbers = (motion.rotation, motion.translation, motion.scale, motion.offsets, motion.times, motion.face_width)
+    if not len(motion) or not all(np.isfinite(part).all() for part in numbers):
         raise MediaError(f"{path.name}: a motion template without frames or with numbers that are not finite")
+    turns = motion.rotation @ motion.rotation.transpose(0, 2, 1)
+    if not (
+        np.allclose(turns, np.eye(3), atol=0.01)
+        and min(motion.face_width, motion.height, motion.width, motion.scale.min()) > 0
+        and (np.diff(motion.times) > 0).all()
+    ):
+        raise MediaError(f"{path.name}: a motion template with sizes, times or rotations that cannot be")
     return motion

@@ -6,6 +6,7 @@ video -> extract_motion -> MotionTrack -> fit_motion ────────┴
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -22,16 +23,19 @@ from visiongen import media, plugins
 from visiongen.datatypes import Animation, FrameBatch, MotionTrack, Portrait, Provenance
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.exporters import check_target
-from visiongen.faces import PasteBack, choose_face, find_faces, make_portrait
-from visiongen.hookspecs import Component, Enhancer, Generator
+from visiongen.faces import Face, PasteBack, choose_face, find_faces, make_portrait
+from visiongen.hookspecs import Enhancer, Generator
 from visiongen.landmarks import track
 from visiongen.motion import load_motion, motion_from_landmarks, place, smooth
+from visiongen.pose import euler_angles
 from visiongen.retarget import MotionSettings, retarget
 
 Progress = Callable[[str, int, int | None], None]
 """Called with (stage, done, total or None); raise in it to stop."""
 
 TEMPLATE_SUFFIX = ".npz"
+logger = logging.getLogger(__name__)
+_MOST_YAW, _MOST_PITCH = 45, 30  # degrees: beyond, a single picture does not show enough of the head
 _LARGE_FRAME = 4_000_000  # bytes; larger frames travel one by one, so that memory does not depend on the batch
 
 
@@ -97,8 +101,6 @@ def fit_motion(
     )
     height, width = portrait.image.shape[:2]
     reach = np.clip(reach, 0, [width, height])
-    from visiongen.faces import Face
-
     return make_portrait(portrait.image, Face(portrait.landmarks), name=portrait.name, reach=reach), fitted
 
 
@@ -126,7 +128,7 @@ def render(
 def _pasted(batches: Iterator[FrameBatch], portrait: Portrait) -> Iterator[FrameBatch]:
     paste = PasteBack(portrait)
     at_once = max(1, _LARGE_FRAME // portrait.image.nbytes)
-    with closing(batches):  # type: ignore[type-var]
+    with closing(batches):
         for batch in batches:
             for first in range(0, len(batch), at_once):
                 part = slice(first, first + at_once)
@@ -181,54 +183,98 @@ def animate(
         VisionGenError: With one sentence on what failed and what to do; see `visiongen.errors`.
     """
     out = Path(out)
-    writer_choice = _as_choice(exporter) if exporter else Choice(name=plugins.exporter_for(out).name)
-    check_target(out, overwrite=overwrite)
+    exporter = exporter or plugins.exporter_for(out).name
+    writer = plugins.choose("exporter", exporter if isinstance(exporter, str) else exporter.name)
+    check_target(out, overwrite=overwrite, folder=not writer.suffixes)
     # Everything that can be wrong with names and options is found before the work begins.
     device = resolve_device(device)
-    chosen = {
-        "generator": [_as_choice(generator)],
-        "enhancer": [_as_choice(e) for e in enhancers],
-        "exporter": [writer_choice],
-    }
-    components = {kind: [plugins.choose(kind, c.name) for c in choices] for kind, choices in chosen.items()}
     _set_seed(seed)
-    loaded = {
-        kind: [plugins.load(part, c.options, device=device) for part, c in zip(parts, chosen[kind], strict=True)]
-        for kind, parts in components.items()
-    }
-    source = (
-        portrait
-        if isinstance(portrait, Portrait)
-        else prepare_portrait(portrait, face=face, size=size if full else None)
-    )
-    motion = (
-        driving
-        if isinstance(driving, MotionTrack)
-        else extract_motion(driving, start=start, end=end, progress=progress)
-    )
+    loaded = _Components(generator, enhancers, exporter, device=device)
     settings = settings or MotionSettings()
+    own_size = size if full else None
+    source = portrait if isinstance(portrait, Portrait) else prepare_portrait(portrait, face=face, size=own_size)
+    motion = driving
+    if not isinstance(motion, MotionTrack):
+        motion = extract_motion(motion, start=start, end=end, progress=progress)
     try:
         source, fitted = fit_motion(source, motion, settings)
     except ValueError as error:
         raise VisionGenError(f"{_name(driving)}: {error}") from error
-    frames = render(source, fitted, generator=loaded["generator"][0], enhancers=loaded["enhancer"], full=full)
+    for warning in unusual(source, motion, fitted):
+        logger.warning("%s: %s", _name(driving), warning)
+    frames = render(source, fitted, generator=loaded.generator, enhancers=loaded.enhancers, full=full)
     if size and not full:
         frames = _resized(frames, size)
-    fps = motion.clip.fps if motion.clip else _rate(motion)
+    how = {"face": face, "start": start, "end": end, "full": full, "size": size, "device": device, "seed": seed}
     provenance = Provenance(
         software=f"VisionGen 3D {metadata.version('visiongen')}",
         settings={
-            **{kind: [_described(part, c) for part, c in zip(parts, chosen[kind])] for kind, parts in components.items()},
-            "motion": asdict(settings), "face": face, "start": start, "end": end, "full": full, "size": size,
-            "device": device, "seed": seed, "python": platform.python_version(),
-            "portrait": _fingerprint(portrait), "driving": _fingerprint(driving),
+            **loaded.description,
+            "motion": asdict(settings),
+            **how,
+            "python": platform.python_version(),
+            "portrait": _fingerprint(portrait),
+            "driving": _fingerprint(driving),
         },
-    )  # fmt: skip
+    )
+    fps = motion.clip.fps if motion.clip else _rate(motion)
+    sound = motion.clip if motion.clip and motion.clip.has_audio else None
     height, width = source.image.shape[:2] if full else (size or source.crop.shape[0],) * 2
-    with closing(_counted(frames, len(fitted), progress)) as counted:  # type: ignore[type-var]
-        sound = motion.clip if motion.clip and motion.clip.has_audio else None
-        count = loaded["exporter"][0].export(counted, out, fps=fps, sound=sound, provenance=provenance)
+    with closing(_counted(frames, len(fitted), progress)) as counted:
+        count = loaded.exporter.export(counted, out, fps=fps, sound=sound, provenance=provenance)
     return Animation(path=out, fps=fps, num_frames=count, height=height, width=width, provenance=provenance)
+
+
+def unusual(portrait: Portrait, motion: MotionTrack, fitted: MotionTrack) -> list[str]:
+    """What makes some frames of a job likely to look wrong, one sentence each; none for an ordinary clip.
+
+    Args:
+        portrait: The portrait that is moved.
+        motion: The driver's own motion.
+        fitted: The same, fitted to the portrait.
+    """
+    found = []
+    total = len(motion)
+    if lost := int((~motion.visible).sum()):
+        found.append(f"no face was seen in {lost} of {total} frames; their motion is filled in from the frames around")
+    turned = np.rad2deg(np.abs(euler_angles(fitted.rotation)))
+    if extreme := int(((turned[:, 0] > _MOST_YAW) | (turned[:, 1] > _MOST_PITCH)).sum()):
+        found.append(
+            f"the head turns further than {_MOST_YAW} degrees sideways or {_MOST_PITCH} up or down in {extreme} of {total} "
+            "frames, where the picture shows too little of it; a lower --pose gain or another --reference-frame helps"
+        )
+    points = place(fitted).points[:, :468, :2]
+    height, width = portrait.image.shape[:2]
+    outside = ((points < 0) | (points > [width, height])).any(-1).mean(1) > 0.1
+    if count := int(outside.sum()):
+        found.append(f"the face leaves the picture in {count} of {total} frames; a lower --pose gain keeps it inside")
+    return found
+
+
+class _Components:
+    """Chosen components, loaded, and what they are called in the provenance."""
+
+    def __init__(
+        self,
+        generator: str | Choice,
+        enhancers: Sequence[str | Choice],
+        exporter: str | Choice,
+        *,
+        device: str,
+    ) -> None:
+        chosen = [("generator", generator), *(("enhancer", e) for e in enhancers), ("exporter", exporter)]
+        choices = [(kind, Choice(name=c) if isinstance(c, str) else c) for kind, c in chosen]
+        parts = [plugins.choose(kind, choice.name) for kind, choice in choices]
+        self.description: dict[str, Any] = {"enhancer": []}
+        for part, (kind, choice) in zip(parts, choices):
+            options = choice.options if choice.options is not None else part.options()
+            entry = {"name": part.name, "plugin": part.plugin, "options": asdict(options)}
+            if kind == "enhancer":
+                self.description[kind].append(entry)
+            else:
+                self.description[kind] = entry
+        loaded = [plugins.load(part, c.options, device=device) for part, (_, c) in zip(parts, choices)]
+        self.generator, *self.enhancers, self.exporter = loaded
 
 
 def resolve_device(device: str) -> str:
@@ -256,15 +302,6 @@ def _set_seed(seed: int) -> None:
     np.random.seed(seed % 2**32)  # noqa: NPY002 - plugins may use the global generator
 
 
-def _as_choice(choice: str | Choice) -> Choice:
-    return Choice(name=choice) if isinstance(choice, str) else choice
-
-
-def _described(component: Component, choice: Choice) -> dict[str, Any]:
-    options = choice.options if choice.options is not None else component.options()
-    return {"name": component.name, "plugin": component.plugin, "options": asdict(options)}
-
-
 def _name(source: Any) -> str:
     return Path(source).name if isinstance(source, (str, Path)) else type(source).__name__
 
@@ -284,7 +321,7 @@ def _rate(motion: MotionTrack) -> Fraction:
 
 def _counted(batches: Iterator[FrameBatch], total: int, progress: Progress | None) -> Iterator[FrameBatch]:
     done = 0
-    with closing(batches):  # type: ignore[type-var]
+    with closing(batches):
         for batch in batches:
             yield batch
             done += len(batch)
@@ -293,7 +330,7 @@ def _counted(batches: Iterator[FrameBatch], total: int, progress: Progress | Non
 
 
 def _resized(batches: Iterator[FrameBatch], size: int) -> Iterator[FrameBatch]:
-    with closing(batches):  # type: ignore[type-var]
+    with closing(batches):
         for batch in batches:
             yield FrameBatch(pixels=np.stack([_with_longer_side(f, size) for f in batch.pixels]), times=batch.times)
 

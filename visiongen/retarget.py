@@ -21,7 +21,7 @@ from visiongen.landmarks import (
     RIGHT_IRIS,
 )
 from visiongen.motion import motion_from_landmarks
-from visiongen.pose import euler_angles, face_model
+from visiongen.pose import euler_angles, face_model, fit_similarity
 
 # (upper, lower) points that touch when an eye or the mouth is closed, and the ring of skin beyond them that follows.
 _EYE_PAIRS = {
@@ -41,6 +41,10 @@ _MOUTH_CORNERS = (61, 291)
 _CLOSED_EYE = 0.07
 _LIPS_MEET = 0.006
 """Gap of closed lips, face widths."""
+_LEAST_OPENING = 0.02
+"""An eye that is open by less, in the same shares, counts as closed."""
+_WIDEST_EYE = 1.6
+"""The portrait's eyes open no wider than this many times their own opening, or than the driver's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,7 @@ class MotionSettings:
     """Gain of lids and gaze."""
     brows: float = field(default=1.0, metadata={"range": (0.0, 2.0), "step": 0.05})
     """Gain of the brows' movement."""
-    smoothing: float = field(default=0.5, metadata={"range": (0.0, 1.0), "step": 0.05})
+    smoothing: float = field(default=0.4, metadata={"range": (0.0, 1.0), "step": 0.05})
     """Strength of the smoothing of the landmarks over time, 0 (none) to 1."""
     scale: Literal["follow", "lock"] = "follow"
     """lock: the head keeps its size, against "pumping" when the driver leans in and out. Relative mode only."""
@@ -108,6 +112,7 @@ def retarget(motion: MotionTrack, portrait: Portrait, settings: MotionSettings |
         raise ValueError(
             f"reference frame {reference} is outside the motion's {len(motion)} frames (0 to {len(motion) - 1})"
         )
+    motion = _about_the_skull(motion, reference)
     if settings.mode == "absolute":
         placed = _absolute_pose(motion, own)
     else:
@@ -139,6 +144,27 @@ def _signature(motion: MotionTrack) -> np.ndarray:
 # -- pose --------------------------------------------------------------------------------------------------------------
 
 
+def _about_the_skull(motion: MotionTrack, reference: int) -> MotionTrack:
+    """The same landmarks, split so that the pose is what the skull does since the reference frame.
+
+    The whole face was fitted at first: a jaw that drops shrinks and tips that fit, and the offsets make up for it. Once
+    one of them is smoothed, scaled or put on another face they no longer cancel, and the head pumps with every word.
+    """
+    model = face_model()
+    head = (model.points + motion.offsets).astype(np.float64)
+    upper = np.clip((0.12 - model.points[:, 1]) / 0.1, 0, 1)  # from the tip of the nose upward
+    turn, shift, size = fit_similarity(head, head[reference], model.stability**2 * upper)
+    still = np.einsum("tji,tnj->tni", turn, head - shift[:, None]) / size[:, None, None]
+    moved = np.einsum("tij,tj->ti", motion.rotation, shift) * motion.scale[:, None]
+    return replace(
+        motion,
+        rotation=motion.rotation @ turn,
+        translation=motion.translation + moved,
+        scale=motion.scale * size,
+        offsets=still - model.points,
+    )
+
+
 def _absolute_pose(motion: MotionTrack, own: MotionTrack) -> MotionTrack:
     """The driver's pose in the portrait's picture: the driving picture is laid over it, filling its width."""
     zoom = own.width / motion.width
@@ -158,7 +184,7 @@ def _relative_pose(motion: MotionTrack, own: MotionTrack, reference: int, settin
     size = motion.scale / motion.scale[reference]
     if settings.scale == "lock":
         size = np.ones_like(size)
-    size = _steady(size, 1 / max(float(np.median(np.diff(motion.times))) if len(motion) > 1 else 0.04, 1e-3))
+    size = _steady(size, reference, 1 / max(float(np.median(np.diff(motion.times))) if len(motion) > 1 else 0.04, 1e-3))
     # Shifts are measured in the driver's face at the reference frame, so that a face of any size moves alike.
     shift = (motion.translation - motion.translation[reference]) / motion.scale[reference]
     return replace(
@@ -172,10 +198,10 @@ def _relative_pose(motion: MotionTrack, own: MotionTrack, reference: int, settin
     )
 
 
-def _steady(size: np.ndarray, rate: float) -> np.ndarray:
-    """Size of the head without "pumping": an expression changes the fitted size a little, so it follows slowly."""
+def _steady(size: np.ndarray, reference: int, rate: float) -> np.ndarray:
+    """Size of the head, 1 at the reference frame, without "pumping": heads come nearer slowly, detectors jump."""
     slow = gaussian_filter1d(size.astype(np.float64), 0.12 * rate, mode="nearest")
-    return slow / slow[np.argmin(np.abs(size - 1))] if len(size) else slow
+    return slow / slow[reference]
 
 
 # -- expression --------------------------------------------------------------------------------------------------------
@@ -236,18 +262,22 @@ def _set_gaps(head: np.ndarray, pairs, wanted: np.ndarray, upper_share: float, f
 
 
 def _close_eye(head, driver, mine, side, pairs, reference: int, gain: float) -> None:
-    """Opening is transferred as a ratio: an eye of any shape closes when the driver's does, and not before."""
-    opening = _eye_opening(driver, side)
-    usual = max(float(opening[reference]), 0.35 * float(np.quantile(opening, 0.9)), 1e-3)
-    ratio = np.clip(1 + gain * (opening / usual - 1), 0, 1.6)
-    own_gaps = np.maximum(_gap(mine[None], pairs)[0], 0)
-    if float(_eye_opening(mine[None], side)[0]) < 0.02 and opening[reference] > 0.05:
-        return  # a portrait with closed eyes has nothing to scale; the differences alone open them
+    """Closing is transferred as a ratio: an eye of any shape closes when the driver's does, and not before. Opening
+    further than at the reference is added, so that eyes that were closed open too."""
+    opening, own = _eye_opening(driver, side), float(_eye_opening(mine[None], side)[0])
+    # A reference frame in the middle of a blink does not say how far the driver's eyes are open.
+    usual = max(float(opening[reference]), min(own, 0.35 * float(np.quantile(opening, 0.9))), _LEAST_OPENING)
+    wanted = own * np.minimum(opening / usual, 1)
+    wanted += np.maximum(opening - usual, 0) * min(1.0, max(own, _LEAST_OPENING) / usual)
+    wanted = np.minimum(wanted, np.maximum(_WIDEST_EYE * own, opening))
+    change = np.maximum(gain * (wanted - own), -own)
+
     a, b = _EYE_CORNERS[side]
-    rest = _CLOSED_EYE * np.linalg.norm(mine[a, :2] - mine[b, :2])  # what MediaPipe shows of a closed eye
-    closed = own_gaps / max(own_gaps.mean(), 1e-6) * min(rest, own_gaps.mean())
-    wanted = closed + (own_gaps - closed) * ratio[:, None]
-    _set_gaps(head, pairs, wanted, 0.75, _EYE_SKIN[side], 0.5)
+    width = np.linalg.norm(mine[a, :2] - mine[b, :2])
+    own_gaps = np.maximum(_gap(mine[None], pairs)[0], 0)
+    open_gaps = own_gaps + np.maximum(_gap(face_model().points[None], pairs)[0], 0)  # a shape for closed eyes too
+    shape = np.where(change[:, None] < 0, own_gaps / max(own_gaps.mean(), 1e-6), open_gaps / open_gaps.mean())
+    _set_gaps(head, pairs, own_gaps + change[:, None] * width * shape, 0.75, _EYE_SKIN[side], 0.5)
 
 
 def _close_mouth(head, driver, mine, reference: int, gain: float) -> None:
@@ -259,6 +289,6 @@ def _close_mouth(head, driver, mine, reference: int, gain: float) -> None:
     nearness = np.clip((gaps.mean(1) - _LIPS_MEET) / max(at_reference.mean() - _LIPS_MEET, _LIPS_MEET), 0, 1)
     if at_reference.mean() <= 2 * _LIPS_MEET:
         nearness = np.ones(len(gaps))  # the driver's rest is closed lips: the portrait's own rest corresponds to it
-    surplus = own_gaps - at_reference
-    wanted = np.maximum(own_gaps + gain * (gaps - at_reference) - (1 - nearness[:, None]) * np.maximum(surplus, 0), 0)
+    surplus = min(gain, 1.0) * np.maximum(own_gaps - at_reference, 0)
+    wanted = np.maximum(own_gaps + gain * (gaps - at_reference) - (1 - nearness[:, None]) * surplus, 0)
     _set_gaps(head, _LIP_PAIRS, wanted, 0.4, _LIP_OUTER, 0.8)

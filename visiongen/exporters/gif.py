@@ -122,6 +122,8 @@ class _PaletteMaker:
 
     def add(self, frame: np.ndarray, number: int) -> None:
         self.graph.push(_video_frame((frame & 0xFC) | 2, number))
+        for _ in _ready(self.graph):  # nothing yet, but only asking makes it work: else it keeps the frames
+            pass
 
     def finish(self) -> av.VideoFrame:
         self.graph.push(None)

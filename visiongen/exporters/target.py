@@ -46,7 +46,9 @@ def check_target(path: Path | str, *, overwrite: bool = False, folder: bool = Fa
     path = Path(path)
     with writing(path):
         _check_parent(path)
-        if not os.path.lexists(path):
+        try:
+            path.lstat()
+        except FileNotFoundError:
             return
         if folder:
             _check_folder(path, overwrite)
@@ -62,7 +64,7 @@ def _check_parent(path: Path) -> None:
         raise MediaError(f"{path} is no name of a result; give one, such as result.mp4")
     if not parent.is_dir():
         raise MediaError(f"the folder {parent} does not exist; create it or choose another place for {path.name}")
-    if not os.access(parent, os.W_OK | os.X_OK):
+    if not os.access(parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise MediaError(f"the folder {parent} may not be written to; choose another place for {path.name}")
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from visiongen.background import PersonMatte, still_background
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, warp
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.targets import source_landmarks, target_landmarks
+from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode
 
@@ -22,6 +24,7 @@ class VaeGanGenerator:
     """Loads the network once; a portrait is encoded once per call of `render`."""
 
     def __init__(self, options: VaeGanOptions, *, device: str = "cpu") -> None:
+        keep_freed_memory()
         self._options = options
         self._device = torch.device(device)
         self._network = weights.load(Path(options.weights) if options.weights else weights.shipped()).to(self._device)
@@ -34,11 +37,8 @@ class VaeGanGenerator:
         prepared = _PreparedPortrait(self, portrait, source)
         for first in range(0, len(motion), self._options.batch):
             part = slice(first, first + self._options.batch)
-            dense = field.towards(targets[part])
-            moved, painting = self.paint(prepared, dense)
-            flows = moved.flow.cpu().numpy()
-            layers = torch.cat([painting.colour, painting.shading, painting.blend], 1)
-            layers = layers.permute(0, 2, 3, 1).contiguous().cpu().numpy()  # (B, S, S, 9)
+            motion_of_frames, layers = self.paint(prepared, field.towards(targets[part]))
+            flows = motion_of_frames.flow.cpu().numpy()
             frames = [prepared.compose(flow, layer) for flow, layer in zip(flows, layers, strict=True)]
             yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])
 
@@ -50,8 +50,9 @@ class VaeGanGenerator:
         return x, m, self._network.encode(x, self._tensor(source_maps[None]), m)
 
     @torch.inference_mode()
-    def paint(self, prepared: _PreparedPortrait, dense: list[DenseMotion]) -> tuple[Motion, Painting]:
-        """Learned motion and painting of a few frames."""
+    def paint(self, prepared: _PreparedPortrait, dense: list[DenseMotion]) -> tuple[Motion, torch.Tensor]:
+        """Learned motion of a few frames, and their layers (B, 5, S, S): new light and content, already weighted, in
+        [0, 255], and the weights of the moved portrait and of the still background."""
         count = len(dense)
         candidates, prior, maps = (
             self._tensor(np.stack([getattr(d, name) for d in dense])) for name in ("candidates", "prior", "maps")
@@ -60,16 +61,19 @@ class VaeGanGenerator:
         code = PortraitCode(*(x.expand(count, -1, -1, -1) for x in prepared.code))
         motion = self._network.move(picture, matte, candidates, prior, maps)
         # The latent's mean, not a sample: what is drawn anew in every frame flickers.
-        return motion, self._network.decode(code, code.mean, picture, motion, maps)
+        return motion, self._layers(self._network.decode(code, code.mean, picture, motion, maps)).cpu()
+
+    def _layers(self, painting: Painting) -> torch.Tensor:
+        # Weighted before they are enlarged: five layers instead of nine, and no fringes where weights change.
+        share = self._options.painting
+        own, new, still = painting.blend.split(1, 1)
+        own = own + (1 - share) * new  # what is not painted stays the moved portrait
+        light = 127.5 * share * (own * painting.shading + new * (painting.colour + 1))
+        return torch.cat([light, own, still], 1).contiguous()
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         x = torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-
-    @property
-    def options(self) -> VaeGanOptions:
-        """The options it was made with."""
-        return self._options
 
 
 class _PreparedPortrait:
@@ -78,28 +82,27 @@ class _PreparedPortrait:
     def __init__(self, generator: VaeGanGenerator, portrait: Portrait, source: np.ndarray) -> None:
         self._crop = portrait.crop
         self._side = portrait.crop.shape[0]
-        self._painting = generator.options.painting
         small = resized(portrait.crop, SIZE)
         with PersonMatte() as person:
             matte = cv2.resize(person(small), (GRID, GRID), interpolation=cv2.INTER_AREA)
-        self._background = still_background(portrait.crop, matte).astype(np.float32)
+        background = torch.from_numpy(still_background(portrait.crop, matte))
+        self._background = background.permute(2, 0, 1).float().contiguous()
         self.picture, self.matte, self.code = generator.encode(small, drawn_maps(source), matte)
 
-    def compose(self, flow: np.ndarray, layers: np.ndarray) -> np.ndarray:
+    @torch.inference_mode()
+    def compose(self, flow: np.ndarray, layers: torch.Tensor) -> np.ndarray:
         """The frame (side, side, 3) uint8 at the crop's resolution.
 
         Args:
             flow: (G, G, 2) crop units.
-            layers: (S, S, 9): colour, shading, blend.
+            layers: (5, S, S), see `VaeGanGenerator.paint`.
         """
-        moved = warp(self._crop, flow).astype(np.float32)
+        moved = torch.from_numpy(warp(self._crop, flow)).permute(2, 0, 1).float()  # planes: weights apply to rows
         if self._side != SIZE:
-            layers = cv2.resize(layers, (self._side, self._side), interpolation=cv2.INTER_LINEAR)
-        colour, shading = layers[..., :3] * 127.5 + 127.5, layers[..., 3:6] * 127.5
-        new, still = self._painting * layers[..., 7:8], layers[..., 8:9]
-        moved += self._painting * shading
-        frame = moved + new * (colour - moved) + still * (self._background - moved)  # the three weights sum to 1
-        return np.clip(frame + 0.5, 0, 255).astype(np.uint8)
+            size = (self._side, self._side)
+            layers = F.interpolate(layers[None], size=size, mode="bilinear", align_corners=False)[0]
+        frame = torch.addcmul(layers[:3], layers[3:4], moved).addcmul_(layers[4:5], self._background)
+        return frame.add_(0.5).clamp_(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
 
 
 def resized(picture: np.ndarray, size: int) -> np.ndarray:

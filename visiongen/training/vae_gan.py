@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader
 
 from visiongen.errors import WeightsError
 from visiongen.flow import MAPS
+from visiongen.memory import keep_freed_memory
 from visiongen.models import losses, weights
 from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig
 from visiongen.training.data import PairDataset
@@ -93,6 +94,7 @@ def train(config: TrainConfig) -> Path:
         MediaError: There are no prepared clips.
     """
     # Settings
+    keep_freed_memory()
     config.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     if config.threads:
