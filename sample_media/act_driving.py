@@ -61,7 +61,7 @@ _NECK = np.array([0.0, 0.75, 0.4])
 """The point the head turns round."""
 _JAW_HINGE = np.array([0.0, 0.0, 0.45])
 _LIDS = ((RIGHT_EYE, (247, 30, 29, 27, 28, 56, 190)), (LEFT_EYE, (467, 260, 259, 257, 258, 286, 414)))
-_EYE_ROWS = [(ring[1 + i], ring[15 - i], crease[i]) for ring, crease in _LIDS for i in range(7)]  # upper, lower, above
+_EYE_ROWS = [(ring[1 + i], ring[15 - i], crease[i]) for ring, crease in _LIDS for i in range(7)]  # upper, lower, crease
 # The lips are four rings of 20 points, all from the right corner over the upper lip to the left one and back.
 _LIP_RINGS = (
     OUTER_LIPS,
@@ -102,7 +102,7 @@ def mouth_curves(times: np.ndarray) -> np.ndarray:
 
 def blink_curve(times: np.ndarray) -> np.ndarray:
     """(T,) 0 open to 1 closed: down in 0.1 s, up in 0.2 s."""
-    blinks = [curve(((at, 0), (at + 0.10, 1), (at + 0.18, 1), (at + 0.38, 0)), times) for at in BLINKS]
+    blinks = [curve(((at, 0), (at + 0.10, 1), (at + 0.14, 1), (at + 0.34, 0)), times) for at in BLINKS]
     return np.max(blinks, axis=0)
 
 
@@ -176,11 +176,11 @@ def _at_rest(head: np.ndarray) -> np.ndarray:
 
 def _blink(head: np.ndarray, strength: np.ndarray) -> None:
     """Lets the upper lids of (T, 478, 3) `head` fall onto the lower ones, in place; `strength` (T,) 1 is closed."""
-    for upper, lower, skin in _EYE_ROWS:
+    for upper, lower, crease in _EYE_ROWS:
         change = strength * np.maximum(head[:, lower, 1] - head[:, upper, 1], 0)
         head[:, upper, 1] += 0.85 * change
         head[:, lower, 1] -= 0.15 * change
-        head[:, skin, 1] += 0.80 * change
+        head[:, crease, 1] += 0.80 * change
 
 
 def act(own: MotionTrack) -> MotionTrack:
@@ -217,4 +217,3 @@ def act(own: MotionTrack) -> MotionTrack:
         height=own.height,
         width=own.width,
     )
-

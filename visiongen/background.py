@@ -60,6 +60,8 @@ def still_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     known = np.clip(1 - 1.5 * cv2.resize(person, size, interpolation=cv2.INTER_LINEAR), 0, 1)
+    if known.max() < 0.01:  # nothing but person, as in a close-up: its own colours, blurred, are the best guess
+        known = np.full_like(known, 0.001)
     filled = cv2.resize(_push_pull(small, known[..., None]), (width, height), interpolation=cv2.INTER_LINEAR)
     known = cv2.resize(known, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
     blended = filled + (image - filled) * known

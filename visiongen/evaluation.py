@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,8 @@ def evaluate(config: EvaluationConfig) -> Path:
             rows.append(_evaluate_clip(clip, loaded, config, work))
     try:
         config.out.parent.mkdir(parents=True, exist_ok=True)
-        config.out.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
+        figures = [{name: value for name, value in row.items() if name != "keys"} for row in rows]
+        config.out.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
         config.out.write_text(_markdown(rows, config))
     except OSError as error:
         raise MediaError(f"{config.out}: cannot be written ({error.strerror}); choose another --out") from error
@@ -84,37 +86,41 @@ def evaluate(config: EvaluationConfig) -> Path:
 
 def _evaluate_clip(clip: Path, loaded: dict, config: EvaluationConfig, work: Path) -> dict:
     kept = work / f"{clip.stem}.json"
-    # Figures belong to the code's inputs: other weights or another judge make them again.
-    key = _key(clip, config)
-    row = json.loads(kept.read_text()) if kept.exists() else {}
-    if row.get("key") == key:
-        return row
-    end = config.frames / float(media.probe(clip).fps)
-    motion = extract_motion(clip, end=end)
-    first = next(media.read_frames(motion.clip, batch_size=1)).pixels[0]
-    source, fitted = fit_motion(prepare_portrait(first), motion, MotionSettings(mode="absolute"))
-    exporter = plugins.load(plugins.choose("exporter", "mp4"))
-    scores = {}
-    for method in config.methods:
-        path = work / f"{clip.stem}.{method}.mp4"
-        path.unlink(missing_ok=True)
-        frames = (
-            _copied(first, motion) if method == COPY else render(source, fitted, generator=loaded[method], full=True)
-        )
-        exporter.export(frames, path, fps=motion.clip.fps, sound=None, provenance=_provenance(method))
-        scores[method] = _judged(config.judge, clip, path) if config.judge else _measured(clip, path, config.frames)
-    row = {"clip": clip.stem, "class": motion_class(motion), "frames": len(motion), "scores": scores, "key": key}
-    kept.write_text(json.dumps(row))
-    return row
+    row = json.loads(kept.read_text()) if kept.exists() else {"clip": clip.stem, "scores": {}, "keys": {}}
+    keys = {method: _key(clip, method, config) for method in config.methods}
+    missing = [method for method in config.methods if row["keys"].get(method) != keys[method]]
+    if missing:
+        motion = extract_motion(clip, end=config.frames / float(media.probe(clip).fps))
+        first = next(media.read_frames(motion.clip, batch_size=1)).pixels[0]
+        source, fitted = fit_motion(prepare_portrait(first), motion, MotionSettings(mode="absolute"))
+        exporter = plugins.load(plugins.choose("exporter", "mp4"))
+        paths = {method: work / f"{clip.stem}.{method}.mp4" for method in missing}
+        for method, path in paths.items():
+            path.unlink(missing_ok=True)
+            frames = _copied(first, motion) if method == COPY else render(source, fitted, generator=loaded[method])
+            exporter.export(frames, path, fps=motion.clip.fps, sound=None, provenance=_provenance(method))
+        with ThreadPoolExecutor(2) as pool:
+            scores = list(pool.map(lambda path: _compare(clip, path, config), paths.values()))
+        row["scores"] |= dict(zip(missing, scores))
+        row["keys"] |= keys
+        row |= {"class": motion_class(motion), "frames": len(motion)}
+        kept.write_text(json.dumps(row))
+    return row | {"scores": {method: row["scores"][method] for method in config.methods}}
 
 
-def _key(clip: Path, config: EvaluationConfig) -> str:
+def _key(clip: Path, method: str, config: EvaluationConfig) -> str:
+    """What a figure depends on: other weights or another judge make it again."""
     from visiongen.models.weights import shipped
 
-    weights = media.sha256(shipped()) if shipped().exists() else ""
+    weights = media.sha256(shipped()) if method == "vae-gan" and shipped().exists() else ""
     judge = media.sha256(config.judge) if config.judge else ""
-    parts = [clip.name, weights, judge, config.frames, config.methods]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([clip.name, method, weights, judge, config.frames]).encode()).hexdigest()
+
+
+def _compare(clip: Path, generated: Path, config: EvaluationConfig) -> dict[str, float]:
+    if config.judge:
+        return _judged(config.judge, clip, generated)
+    return _measured(clip, generated, config.frames)
 
 
 def _provenance(method: str):

@@ -63,10 +63,11 @@ def _cascade_boxes(image: np.ndarray) -> list[tuple[float, float, float, float]]
     """Left, top, width, height, px, of what OpenCV's Haar cascades take for faces. Source: Viola & Jones 2001."""
     shrink = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    grey = cv2.equalizeHist(cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))
-    least = max(24, min(grey.shape) // 12)
+    # The cascade looks at contrast within its window by itself: evened out over a large plain picture, small faces fade.
+    grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    least = max(24, min(grey.shape) // 20)
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
-    boxes = cascade.detectMultiScale(grey, scaleFactor=1.15, minNeighbors=5, minSize=(least, least))
+    boxes = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5, minSize=(least, least))
     return [tuple(float(v) / shrink for v in box) for box in boxes]
 
 
@@ -220,10 +221,9 @@ def _feather(side: int, corners: np.ndarray, width: int, height: int) -> np.ndar
     flat = np.ones(side, np.float32)
     top_left, top_right, bottom_left, bottom_right = corners
 
-    def inside(*points: np.ndarray) -> bool:
-        return any(0.5 < x < width - 0.5 and 0.5 < y < height - 0.5 for p in points for x, y in [p]) or any(
-            0.5 < (a + b)[0] / 2 < width - 0.5 and 0.5 < (a + b)[1] / 2 < height - 0.5 for a, b in [points]
-        )
+    def inside(begin: np.ndarray, end: np.ndarray) -> bool:
+        x, y = (begin + (end - begin) * np.linspace(0, 1, side + 1)[:, None]).T
+        return bool(np.any((x > 0.5) & (x < width - 0.5) & (y > 0.5) & (y < height - 0.5)))
 
     left = ramp if inside(top_left, bottom_left) else flat
     right = ramp[::-1] if inside(top_right, bottom_right) else flat

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import cv2
 import numpy as np
@@ -37,23 +37,27 @@ OUTER_EYE_CORNERS = (33, 263)
 # A face mesh looks at 192 x 192 pixels of a face; frames larger than this only cost time.
 LONGEST_SIDE = 1024
 
+_one_at_a_time = threading.RLock()
+
 
 @contextmanager
 def silent_stderr() -> Iterator[None]:
     """Keeps MediaPipe's start-up notes, written by C++ straight to file descriptor 2, off the user's screen."""
-    try:
-        sys.stderr.flush()
-        saved = os.dup(2)
-    except (OSError, ValueError, AttributeError):  # no real stderr (a service, some notebooks): nothing to keep clean
-        yield
-        return
-    try:
-        with open(os.devnull, "wb") as sink:
-            os.dup2(sink.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+    # Two threads at once would save each other's /dev/null as the true stderr.
+    with _one_at_a_time:
+        try:
+            sys.stderr.flush()
+            saved = os.dup(2)
+        except (OSError, ValueError, AttributeError):
+            yield  # no real stderr (a service, some notebooks): nothing to keep clean
+            return
+        try:
+            with open(os.devnull, "wb") as sink:
+                os.dup2(sink.fileno(), 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
 
 
 class FaceMesh:
@@ -144,15 +148,16 @@ def track(
     previous: np.ndarray | None = None
     unseen = np.full((NUM_LANDMARKS, 3), np.nan, np.float32)
     missing_since = 0
-    for time, faces in _faces_of_frames(clip, workers):
-        # After half a second without the face it may have come back anywhere: take the largest again.
-        face = nearest_face(faces, previous if missing_since < clip.fps / 2 else None)
-        missing_since = 0 if face is not None else missing_since + 1
-        previous = face if face is not None else previous
-        points.append(unseen if face is None else face)
-        times.append(time)
-        if progress:
-            progress(len(points), clip.num_frames)
+    with closing(_faces_of_frames(clip, workers)) as found:  # at once also where `progress` raises to stop
+        for time, faces in found:
+            # After half a second without the face it may have come back anywhere: take the largest again.
+            face = nearest_face(faces, previous if missing_since < clip.fps / 2 else None)
+            missing_since = 0 if face is not None else missing_since + 1
+            previous = face if face is not None else previous
+            points.append(unseen if face is None else face)
+            times.append(time)
+            if progress:
+                progress(len(points), clip.num_frames)
     visible = np.array([not np.isnan(p[0, 0]) for p in points], bool)
     if not visible.any():
         raise NoFaceError(

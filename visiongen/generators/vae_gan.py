@@ -18,6 +18,7 @@ from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode
+from visiongen.mouth import MouthInterior, lay_over
 
 
 class VaeGanGenerator:
@@ -34,12 +35,14 @@ class VaeGanGenerator:
         source = source_landmarks(portrait)
         field = MotionField(source)
         targets = target_landmarks(portrait, motion)
+        mouth = MouthInterior(portrait.crop, source)
         prepared = _PreparedPortrait(self, portrait, source)
         for first in range(0, len(motion), self._options.batch):
             part = slice(first, first + self._options.batch)
             motion_of_frames, layers = self.paint(prepared, field.towards(targets[part]))
             flows = motion_of_frames.flow.cpu().numpy()
             frames = [prepared.compose(flow, layer) for flow, layer in zip(flows, layers, strict=True)]
+            frames = [lay_over(frame, mouth(target)) for frame, target in zip(frames, targets[part], strict=True)]
             yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])
 
     @torch.inference_mode()

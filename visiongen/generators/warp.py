@@ -9,6 +9,7 @@ import numpy as np
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.flow import MotionField, warp
 from visiongen.generators.targets import source_landmarks, target_landmarks
+from visiongen.mouth import MouthInterior, lay_over
 
 _BATCH = 4
 
@@ -18,9 +19,11 @@ class WarpGenerator:
 
     def render(self, portrait: Portrait, motion: MotionTrack) -> Iterator[FrameBatch]:
         """See `visiongen.hookspecs.Generator`."""
-        field = MotionField(source_landmarks(portrait))
+        source = source_landmarks(portrait)
+        field, mouth = MotionField(source), MouthInterior(portrait.crop, source)
         targets = target_landmarks(portrait, motion)
         for first in range(0, len(motion), _BATCH):
             part = slice(first, first + _BATCH)
-            frames = [warp(portrait.crop, dense.flow) for dense in field.towards(targets[part])]
+            moved = [warp(portrait.crop, dense.flow) for dense in field.towards(targets[part])]
+            frames = [lay_over(frame, mouth(target)) for frame, target in zip(moved, targets[part])]
             yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])

@@ -6,12 +6,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from visiongen.models.vae_gan import Motion, PortraitCode
+from visiongen.models.vae_gan import Motion, Painting, PortraitCode
 
 
 def reconstruction(generated: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     """Weighted L1. generated, real: (B, 3, S, S) in [-1, 1]; weight: (B, 1, S, S), about 1 on average."""
     return (weight * (generated - real).abs()).mean()
+
+
+def parsimony(painting: Painting) -> Tensor:
+    """Mean weight of new content: it is soft, and must not replace the moved portrait's detail where it gains little."""
+    return painting.blend[:, 1].mean()
 
 
 def _gaussian(size: int = 11, sigma: float = 1.5) -> Tensor:

@@ -10,7 +10,9 @@ import copy
 import dataclasses
 import json
 import logging
+import math
 import os
+import pickle
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +70,8 @@ class TrainConfig:
     """Weight of the L1 of the moved portrait alone, which trains the motion."""
     colour: float = 0.25
     """Weight of the L1 of the painting alone, near where it is needed."""
+    parsimony: float = 0.02
+    """Weight of the mean weight of new content, which is softer than the moved portrait."""
     kl: float = 1e-4
     """Weight of the Kullback-Leibler divergence, mean per element."""
     smoothness: float = 0.02
@@ -142,6 +146,7 @@ def train(config: TrainConfig) -> Path:
             "detail": losses.detail(generated, target, weight),
             "moved": losses.reconstruction(moved, target, weight),
             "colour": losses.reconstruction(painting.colour, target, weight),
+            "parsimony": losses.parsimony(painting),
             "kl": losses.kl(code),
             "smoothness": losses.smoothness(motion),
         }
@@ -198,7 +203,8 @@ def train(config: TrainConfig) -> Path:
 
 def _schedule(done: float, step: int) -> float:
     """Share of the learning rate: 100 steps of warm-up, then a cosine from 1 to 1/20."""
-    return min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * min(1.0, done))))
+    # Plain floats: the rate is saved with the optimisers, and NumPy's would make the state unreadable for `torch.load`.
+    return min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
 def attention(maps: Tensor) -> Tensor:
@@ -241,8 +247,9 @@ def _resume(path: Path, parts: dict) -> tuple[int, int]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         for name, part in parts.items():
             part.load_state_dict(state[name])
-    except (RuntimeError, KeyError, ValueError, EOFError) as error:
-        raise WeightsError(f"{path}: this run cannot be resumed ({error}); choose another --out folder") from error
+    except (RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path}: this run cannot be resumed ({reason}); choose another --out folder") from error
     return state["images"], state["step"]
 
 

@@ -1,0 +1,225 @@
+"""Dense motion: every pixel knows where it comes from, and nothing tears where nothing should."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from builders import astronaut, face, other_face, placed, rotation
+
+from visiongen import flow
+from visiongen.flow import CANDIDATES, GRID, MAPS, DenseMotion, MotionField, pixel_centres, warp
+
+
+def crop_points(shape: np.ndarray | None = None, *, centre=(128.0, 120.0), **where) -> np.ndarray:
+    """(478, 3) of a face in a crop of 256 px, crop units."""
+    return placed(face() if shape is None else shape, centre=centre, **where).astype(np.float64) / 256
+
+
+OWN = crop_points()
+MODERATE = {
+    "turned left": crop_points(turn=rotation(yaw=-15)),
+    "turned right": crop_points(turn=rotation(yaw=15)),
+    "up": crop_points(turn=rotation(pitch=-12)),
+    "down": crop_points(turn=rotation(pitch=12)),
+    "tilted": crop_points(turn=rotation(roll=20)),
+    "nearer": crop_points(unit=130),
+    "moved": crop_points(centre=(145, 110)),
+    "mouth open": crop_points(face(jaw=0.1)),
+    "eyes shut": crop_points(face(blink=0.9)),
+    "brows up": crop_points(face(brows=0.04)),
+}
+
+
+@pytest.fixture(scope="module")
+def field() -> MotionField:
+    return MotionField(OWN)
+
+
+@pytest.fixture(scope="module", params=MODERATE)
+def moved(request, field) -> tuple[np.ndarray, DenseMotion]:
+    target = MODERATE[request.param]
+    return target, field.towards(target[None])[0]
+
+
+def sampled(motion: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(N, 2) values of a (G, G, 2) motion at points (N, 2+), crop units."""
+    x, y = ((points[:, i] * GRID - 0.5).astype(np.float32)[None] for i in (0, 1))
+    return np.stack([cv2.remap(motion[..., c].astype(np.float32), x, y, cv2.INTER_LINEAR)[0] for c in (0, 1)], axis=-1)
+
+
+def folded(motion: np.ndarray) -> np.ndarray:
+    """(G, G) bool: neighbours come from the wrong order."""
+    gx, gy = np.gradient(motion, axis=1), np.gradient(motion, axis=0)
+    return gx[..., 0] * gy[..., 1] - gx[..., 1] * gy[..., 0] <= 0
+
+
+# --- the portrait itself ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [None, "large eyes", "wide", "mouth open"])
+@pytest.mark.parametrize("turn", [(0, 0, 0), (25, 10, -15)])
+def test_towards_its_own_landmarks_nothing_moves(kind, turn):
+    own = crop_points(None if kind is None else other_face(kind), turn=rotation(*turn))
+    (motion,) = MotionField(own).towards(own[None])
+    np.testing.assert_allclose(motion.flow, pixel_centres(GRID), atol=1e-4)
+    np.testing.assert_allclose(motion.candidates, np.broadcast_to(pixel_centres(GRID), (3, GRID, GRID, 2)), atol=1e-4)
+    np.testing.assert_allclose(motion.maps[[MAPS.index("shift_x"), MAPS.index("shift_y")]], 0, atol=1e-4)
+    np.testing.assert_allclose(motion.maps[MAPS.index("stretch")], 0, atol=1e-3)
+    np.testing.assert_allclose(warp(astronaut(), motion.flow), astronaut(), atol=1)
+
+
+def test_the_maps_of_the_portrait_itself():
+    (motion,) = MotionField(OWN).towards(OWN[None])
+    maps = dict(zip(MAPS, motion.maps, strict=True))
+    assert maps["face"].sum() < maps["head"].sum() < 0.8 * GRID**2
+    nose, beside = (int(v * GRID) for v in OWN[1, :2]), (3, 3)
+    x, y = nose
+    assert maps["face"][y, x] == maps["head"][y, x] == 1 and maps["face"][beside] == maps["head"][beside] == 0
+    assert maps["seen"][y, x] > 0.5 and maps["depth"][y, x] < maps["depth"][y, x + 20]
+    cheeks = [(int(OWN[i, 1] * GRID), int(OWN[i, 0] * GRID)) for i in (50, 280)]
+    assert maps["normal_x"][cheeks[0]] < -0.05 and maps["normal_x"][cheeks[1]] > 0.05  # both look outward
+    np.testing.assert_allclose(motion.maps[[0, 7, 8, 9]], flow.drawn_maps(OWN), atol=1)
+
+
+# --- other poses and expressions --------------------------------------------------------------------------------------
+
+
+def test_shapes_types_and_weights(moved):
+    _, motion = moved
+    assert motion.candidates.shape == (len(CANDIDATES), GRID, GRID, 2) and motion.maps.shape == (len(MAPS), GRID, GRID)
+    for part in (motion.candidates, motion.prior, motion.maps):
+        assert part.dtype == np.float32 and np.isfinite(part).all()
+    np.testing.assert_allclose(motion.prior.sum(0), 1, atol=1e-6)
+    assert motion.prior.min() >= 0 and np.abs(motion.maps).max() <= 2
+
+
+def test_landmarks_come_from_where_they_were(moved):
+    target, motion = moved
+    error = np.linalg.norm(sampled(motion.flow, target[:468]) - OWN[:468, :2], axis=1) * 256
+    assert error.mean() < 0.6 and np.quantile(error, 0.9) < 1  # px; some lie behind others
+
+
+def test_moderate_motion_does_not_fold(moved):
+    _, motion = moved
+    assert folded(motion.flow).mean() < 0.002
+
+
+def test_far_from_the_head_nothing_moves(moved):
+    _, motion = moved
+    still = np.abs(motion.flow - pixel_centres(GRID)).max(-1)
+    # The crop of a face is hardly wider than its head: only its corners are far away.
+    assert max(still[y, x] for y in (0, -1) for x in (0, -1)) < 3 / 256
+
+
+def test_the_still_candidate_stays_and_the_shift_candidate_shifts(moved):
+    target, motion = moved
+    np.testing.assert_array_equal(motion.candidates[1], pixel_centres(GRID))
+    shift = (motion.candidates[2] - pixel_centres(GRID)).reshape(-1, 2)
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=1e-6)
+    np.testing.assert_allclose(shift[0], (OWN - target)[:468, :2].mean(0), atol=1e-6)
+
+
+def test_a_plain_shift_is_exact_over_the_whole_head(field):
+    target = OWN + [0.08, -0.05, 0]
+    (motion,) = field.towards(target[None])
+    moved_by = (motion.flow - pixel_centres(GRID))[motion.maps[MAPS.index("head")] > 0]
+    np.testing.assert_allclose(moved_by, np.broadcast_to([-0.08, 0.05], moved_by.shape), atol=1e-3)
+
+
+def test_a_mirrored_turn_gives_the_mirrored_motion(field):
+    centred = MotionField(crop_points(centre=(128, 120)))
+    left, right = (centred.towards(crop_points(turn=rotation(yaw=y))[None])[0].flow for y in (-12, 12))
+    mirrored = right[:, ::-1] * [-1, 1] + [1, 0]
+    assert np.abs(left - mirrored).mean() * 256 < 0.1
+
+
+def test_frames_do_not_depend_on_each_other(field):
+    targets = np.stack(list(MODERATE.values()))
+    together = field.towards(targets)
+    for target, motion in zip(targets, together, strict=True):
+        (alone,) = field.towards(target[None])
+        np.testing.assert_allclose(alone.flow, motion.flow, atol=1e-6)
+
+
+def test_a_little_noise_makes_a_little_motion(moved, field):
+    target, motion = moved
+    noisy = target + np.random.default_rng(0).normal(0, 0.1 / 256, target.shape)
+    change = np.abs(field.towards(noisy[None])[0].flow - motion.flow) * 256
+    assert change.mean() < 0.2 and np.quantile(change, 0.99) < 1.5
+
+
+def test_extreme_poses_and_places_are_survived(field):
+    targets = [
+        crop_points(turn=rotation(yaw=85)),
+        crop_points(turn=rotation(yaw=180)),
+        crop_points(turn=rotation(pitch=80, roll=170)),
+        crop_points(unit=2),
+        crop_points(unit=900),
+        crop_points(centre=(2000, -3000)),
+        crop_points(face(jaw=0.6, blink=1.5)),
+    ]
+    for motion in field.towards(np.stack(targets)):
+        for part in (motion.flow, motion.prior, motion.maps):
+            assert np.isfinite(part).all()
+        assert np.isfinite(warp(astronaut(), motion.flow)).all()
+
+
+# --- what is drawn ----------------------------------------------------------------------------------------------------
+
+
+def test_mouth_and_eyes_are_drawn_as_far_as_they_are_open():
+    face_map, mouth, eyes, iris = flow.drawn_maps(OWN)
+    assert all(0 <= part.min() and part.max() <= 1 for part in (face_map, mouth, eyes, iris))
+    assert flow.drawn_maps(crop_points(face(jaw=0.1)))[1].sum() > 2 * mouth.sum()
+    shut = flow.drawn_maps(crop_points(face(blink=1.0)))
+    assert shut[2].sum() < 0.6 * eyes.sum() and shut[3].sum() < 0.6 * iris.sum()  # the outline itself is drawn
+    assert (iris <= eyes + 1e-6).all() and iris.sum() > 0
+
+
+def test_drawn_places_are_exact_below_a_pixel():
+    """Centre of mass against the polygon's: half a pixel of the grid would be a whole one of the picture."""
+    for dx in (0.0, 0.3, 0.7):
+        points = crop_points() + [dx / GRID, 0, 0]
+        face_map = flow.drawn_maps(points)[0]
+        centre = (face_map[..., None] * pixel_centres(GRID)).sum((0, 1)) / face_map.sum()
+        outline = points[list(flow.FACE_OVAL), :2]
+        after = np.roll(outline, -1, axis=0)
+        cross = outline[:, 0] * after[:, 1] - after[:, 0] * outline[:, 1]
+        truth = ((outline + after) * cross[:, None]).sum(0) / (3 * cross.sum())
+        np.testing.assert_allclose(centre, truth, atol=0.1 / GRID)
+
+
+# --- warping ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [64, 100, 255, 256, 300])
+def test_no_motion_is_the_picture_at_every_size(size):
+    picture = cv2.resize(astronaut(), (size, size))
+    np.testing.assert_array_equal(warp(picture, pixel_centres(GRID)), picture)
+    np.testing.assert_allclose(flow.resize_flow(pixel_centres(GRID), size), pixel_centres(size), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [64, 256])
+@pytest.mark.parametrize("kind", ["uint8", "float32", "one channel"])
+def test_a_shift_by_whole_pixels_is_exact(size, kind):
+    picture = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    picture = {"uint8": picture, "float32": picture / np.float32(255), "one channel": picture[..., 0]}[kind]
+    shifted = warp(picture, pixel_centres(GRID) + np.array([3 / size, -2 / size], np.float32))
+    assert shifted.shape == picture.shape and shifted.dtype == picture.dtype
+    np.testing.assert_allclose(shifted[2:, :-3], picture[:-2, 3:], atol=1e-4)
+    np.testing.assert_allclose(shifted[2:, -1], picture[:-2, -1], atol=1e-4)  # the border is continued
+
+
+def test_motion_is_the_same_at_every_resolution(moved):
+    _, motion = moved
+    small = warp(cv2.resize(astronaut(), (128, 128), interpolation=cv2.INTER_AREA), motion.flow)
+    large = cv2.resize(warp(astronaut(), motion.flow), (128, 128), interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - large).mean() < 3
+
+
+def test_pixel_centres_are_shared_and_cannot_be_changed():
+    assert pixel_centres(8) is pixel_centres(8)
+    assert pixel_centres(4)[0, :, 0].tolist() == [0.125, 0.375, 0.625, 0.875]
+    with pytest.raises(ValueError, match="read-only"):
+        pixel_centres(8)[0] = 0

@@ -1,0 +1,189 @@
+"""``visiongen animate``: its flags, and what it does with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from visiongen import plugins, samples
+from visiongen.component_flags import (
+    FlagGroup,
+    chosen_options,
+    flag_groups,
+    given_groups,
+    installed_components,
+    with_component_flags,
+    with_flags,
+)
+from visiongen.datatypes import Animation, MotionTrack
+from visiongen.errors import VisionGenError
+from visiongen.exporters import check_target
+from visiongen.motion import save_motion
+from visiongen.options import check_options, option_fields
+from visiongen.pipeline import Choice, animate, extract_motion
+from visiongen.progress import ProgressBar
+from visiongen.retarget import MotionSettings
+
+DEMO_OUT = Path("visiongen-demo.mp4")
+_MIN_SIZE = 32
+_NO_DEFAULT = {"help_behavior_hint": ""}
+Switch = FlagCreatePairsOff[Annotated[bool, arg(**_NO_DEFAULT)]]
+# The settings whose flags are their fields; the others have flags of their own below.
+_PLAIN_SETTINGS = ("pose", "mouth", "eyes", "brows", "smoothing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnimateFlags:
+    """Move the face of a picture like the face of a video."""
+
+    portrait: Positional[Annotated[Path | None, arg(metavar="PORTRAIT", **_NO_DEFAULT)]] = None
+    """Picture of a face: photo, painting, cartoon, statue."""
+    driving: Positional[Annotated[Path | None, arg(metavar="DRIVING", **_NO_DEFAULT)]] = None
+    """Video of a face that moves, or a motion template (.npz)."""
+    out: Annotated[Path | None, arg(aliases=["-o"], metavar="PATH", **_NO_DEFAULT)] = None
+    """File to write, such as result.mp4; its ending chooses the exporter (see `visiongen plugins`)."""
+    demo: Switch = False
+    """Use the sample media for what is left out; the default of --out is visiongen-demo.mp4 then."""
+    generator: str = "vae-gan"
+    """What moves the picture."""
+    enhancers: Annotated[tuple[str, ...], arg(metavar="[NAME ...]", help_behavior_hint="(default: none)")] = ()
+    """What improves the frames, in this order."""
+    exporter: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: by the ending of --out)")] = None
+    """What writes the result."""
+    relative: Switch = False
+    """Add the driver's movements to the portrait's own pose and expression (default)."""
+    absolute: Switch = False
+    """Put the portrait's face in the driver's place, size and pose."""
+    scale_lock: Switch = False
+    """Keep the size of the head when the driver leans in and out."""
+    reference_frame: Annotated[int | Literal["auto"], arg(metavar="auto|N")] = "auto"
+    """Driving frame that corresponds to the portrait as it is; auto: the one nearest in pose and expression."""
+    face: Annotated[int, arg(metavar="N")] = 0
+    """Which face of the picture, 0 is the largest."""
+    start: Annotated[float, arg(metavar="SECONDS")] = 0.0
+    """Where the used piece of the driving video begins."""
+    end: Annotated[float | None, arg(metavar="SECONDS", help_behavior_hint="(default: the end of the video)")] = None
+    """Where it ends."""
+    full: Switch = False
+    """Write the whole picture (default)."""
+    crop: Switch = False
+    """Write the crop round the face."""
+    size: Annotated[int | None, arg(metavar="PIXELS", help_behavior_hint="(default: as large as the picture)")] = None
+    """Longer side of the result."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where networks run; auto takes a GPU if there is one."""
+    seed: int = 0
+    """For components that draw random numbers."""
+    save_motion: Annotated[Path | None, arg(metavar="FILE.npz", **_NO_DEFAULT)] = None
+    """Also save the driver's motion as a template, which can drive other portraits."""
+    overwrite: Switch = False
+    """Replace an existing result."""
+
+
+def parser_type(groups: Sequence[FlagGroup]) -> type:
+    """`AnimateFlags` with the flags of the motion settings and of all installed components."""
+    settings = [option for option in option_fields(MotionSettings) if option.name in _PLAIN_SETTINGS]
+    return with_component_flags(with_flags(AnimateFlags, settings), groups)
+
+
+def run(arguments: list[str]) -> int:
+    """Parses, animates, and prints one line on the result."""
+    groups = flag_groups()
+    flags = tyro.cli(parser_type(groups), prog="visiongen animate", args=arguments, description=_description())
+    portrait, driving, out = _paths(flags)
+    writer = plugins.choose("exporter", flags.exporter) if flags.exporter else plugins.exporter_for(out)
+    chosen = {"generator": [flags.generator], "enhancer": flags.enhancers, "exporter": [writer.name]}
+    for kind, names in chosen.items():
+        for name in names:
+            plugins.choose(kind, name)
+    options = chosen_options(flags, groups, given_groups(arguments, groups), chosen)
+    choices = {kind: [Choice(name=n, options=options.get((kind, n))) for n in names] for kind, names in chosen.items()}
+    settings = _settings(flags)
+    source: Any = driving
+    begun = time.monotonic()
+    with ProgressBar() as progress:
+        if flags.save_motion:
+            check_target(out, overwrite=flags.overwrite, folder=not writer.suffixes)
+            source = _saved_motion(flags, driving, progress)
+        result = animate(
+            portrait,
+            source,
+            out,
+            generator=choices["generator"][0],
+            enhancers=choices["enhancer"],
+            exporter=choices["exporter"][0],
+            settings=settings,
+            face=flags.face,
+            start=flags.start,
+            end=flags.end,
+            full=not flags.crop,
+            size=flags.size,
+            device=flags.device,
+            seed=flags.seed,
+            overwrite=flags.overwrite,
+            progress=progress,
+        )
+    print(_summary(result, progress.rates.get("render", 0.0), time.monotonic() - begun))
+    return 0
+
+
+def _description() -> str:
+    names = [f"{kind}s: {', '.join(found)}" for kind, found in installed_components().items()]
+    return f"{AnimateFlags.__doc__} Installed {'; '.join(names)}."
+
+
+def _paths(flags: Any) -> tuple[Path, Path, Path]:
+    """Portrait, driving and out, with the sample media for what is left out."""
+    for one, other in (("relative", "absolute"), ("full", "crop")):
+        if getattr(flags, one) and getattr(flags, other):
+            raise VisionGenError(f"--{one} and --{other} exclude each other; give one of them")
+    if flags.size is not None and flags.size < _MIN_SIZE:
+        raise VisionGenError(f"--size is {flags.size}, but must be at least {_MIN_SIZE} pixels")
+    paths = {"PORTRAIT": flags.portrait, "DRIVING": flags.driving, "-o OUT": flags.out}
+    if flags.demo:
+        names = {"PORTRAIT": samples.PORTRAIT, "DRIVING": samples.DRIVING}
+        paths = {key: path or (samples.sample(names[key]) if key in names else DEMO_OUT) for key, path in paths.items()}
+    missing = [key for key, path in paths.items() if path is None]
+    if missing:
+        raise VisionGenError(
+            f"{' and '.join(missing)} missing; write `visiongen animate PORTRAIT DRIVING -o OUT`, or try "
+            "`visiongen animate --demo`"
+        )
+    return tuple(paths.values())
+
+
+def _settings(flags: Any) -> MotionSettings:
+    reference = None if flags.reference_frame == "auto" else flags.reference_frame
+    plain = {name: getattr(flags, name) for name in _PLAIN_SETTINGS}
+    try:
+        settings = MotionSettings(
+            mode="absolute" if flags.absolute else "relative",
+            scale="lock" if flags.scale_lock else "follow",
+            reference_frame=reference,
+            **plain,
+        )
+        check_options(settings)
+    except ValueError as error:
+        raise VisionGenError(f"motion settings: {error}") from error
+    return settings
+
+
+def _saved_motion(flags: Any, driving: Path, progress: ProgressBar) -> MotionTrack:
+    """The motion of `driving`, after it was saved."""
+    check_target(flags.save_motion, overwrite=flags.overwrite)
+    motion = extract_motion(driving, start=flags.start, end=flags.end, progress=progress)
+    save_motion(motion, flags.save_motion)
+    return motion
+
+
+def _summary(result: Animation, rate: float, seconds: float) -> str:
+    return (
+        f"{result.path}: {result.num_frames} frames, {result.width}x{result.height}, {float(result.fps):.5g} fps; "
+        f"made in {seconds:.1f} s, rendered {rate:.1f} frames/s on {result.provenance.settings['device']}"
+    )
