@@ -45,15 +45,14 @@ def motion_from_landmarks(track: LandmarkTrack, *, clip: DrivingClip | None = No
     if not track.visible.any():
         raise NoFaceError("no frame of this landmark track shows a face; there is no motion in it")
     seen = np.flatnonzero(track.visible)
-    points = track.points[seen].astype(np.float64)
-    rotation, translation, scale = fit_head(points)
-    head = np.einsum("tji,tnj->tni", rotation, points - translation[:, None]) / scale[:, None, None]
+    parts = zip(*(_fit(track.points[seen[part]]) for part in blocks(len(seen))))
+    rotation, translation, scale, offsets = (np.concatenate(part) for part in parts)
     unit = float(np.median(scale))
     motion = MotionTrack(
         rotation=rotation,
         translation=translation / unit,
         scale=scale / unit,
-        offsets=head - face_model().points,
+        offsets=offsets,
         visible=np.ones(len(seen), bool),
         times=track.times[seen],
         face_width=unit,
@@ -62,6 +61,26 @@ def motion_from_landmarks(track: LandmarkTrack, *, clip: DrivingClip | None = No
         clip=clip,
     )
     return motion if len(seen) == len(track) else _filled(motion, track)
+
+
+def blocks(length: int, size: int = 256) -> list[slice]:
+    """Slices that cover `length` frames: intermediate results of a whole long clip would take more memory than its
+    frames."""
+    return [slice(first, first + size) for first in range(0, length, size)]
+
+
+def _fit(points: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Head pose (see `fit_head`) and offsets (T, 478, 3) float32, face widths, of landmarks (T, 478, 3), px."""
+    points = points.astype(np.float64)
+    rotation, translation, scale = fit_head(points)
+    head = np.einsum("tji,tnj->tni", rotation, points - translation[:, None]) / scale[:, None, None]
+    return rotation, translation, scale, (head - face_model().points).astype(np.float32)
+
+
+def piece(motion: MotionTrack, frames: slice | np.ndarray) -> MotionTrack:
+    """Some frames of a motion: a slice, numbers, or (T,) bool. Times stay as they are."""
+    names = ("rotation", "translation", "scale", "offsets", "visible", "times")
+    return replace(motion, **{name: getattr(motion, name)[frames] for name in names})
 
 
 def _filled(motion: MotionTrack, track: LandmarkTrack) -> MotionTrack:
@@ -96,9 +115,11 @@ def _filled(motion: MotionTrack, track: LandmarkTrack) -> MotionTrack:
 
 def place(motion: MotionTrack) -> LandmarkTrack:
     """Landmarks of a motion in its own picture, px: the inverse of `motion_from_landmarks`."""
-    head = face_model().points + motion.offsets
-    turned = np.einsum("tij,tnj->tni", motion.rotation, head) * motion.scale[:, None, None]
-    points = (turned + motion.translation[:, None]) * motion.face_width
+    points = np.empty_like(motion.offsets)
+    for part in blocks(len(motion)):
+        head = face_model().points + motion.offsets[part]
+        turned = np.einsum("tij,tnj->tni", motion.rotation[part], head) * motion.scale[part, None, None]
+        points[part] = (turned + motion.translation[part, None]) * motion.face_width
     return LandmarkTrack(
         points=points, visible=motion.visible, times=motion.times, height=motion.height, width=motion.width
     )
@@ -128,8 +149,11 @@ def smooth(motion: MotionTrack, *, strength: float = 0.5, mode: Literal["offline
     one_filter = _one_euro if mode == "live" else _local_wiener
 
     def smoothed(values: np.ndarray, noise: float) -> np.ndarray:
-        flat = values.reshape(len(values), -1, values.shape[-1] if values.ndim > 1 else 1).astype(np.float64)
-        return one_filter(flat, strength, rate, noise).reshape(values.shape)
+        flat = values.reshape(len(values), -1, values.shape[-1] if values.ndim > 1 else 1)
+        result = np.empty(flat.shape, values.dtype)
+        for part in blocks(flat.shape[1], 32):  # of landmarks: each is smoothed by itself, over all times
+            result[:, part] = one_filter(flat[:, part].astype(np.float64), strength, rate, noise)
+        return result.reshape(values.shape)
 
     # Rotations are smoothed as vectors relative to their mean, where they are small and do not wrap; live, the mean is
     # not known yet, and the first frame stands for it.

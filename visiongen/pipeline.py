@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from importlib import metadata
@@ -26,7 +26,7 @@ from visiongen.exporters import check_target
 from visiongen.faces import Face, PasteBack, choose_face, find_faces, make_portrait
 from visiongen.hookspecs import Enhancer, Generator
 from visiongen.landmarks import track
-from visiongen.motion import load_motion, motion_from_landmarks, place, smooth
+from visiongen.motion import load_motion, motion_from_landmarks, piece, place, smooth
 from visiongen.pose import euler_angles
 from visiongen.retarget import MotionSettings, retarget
 
@@ -81,11 +81,12 @@ def extract_motion(
 def _piece(motion: MotionTrack, start: float, end: float | None, name: str) -> MotionTrack:
     inside = (motion.times >= start - 1e-9) & (motion.times < (np.inf if end is None else end) - 1e-9)
     if not inside.any():
-        raise MediaError(f"{name}: nothing between {start:g} s and {end} s; it is {motion.times[-1]:.2f} s long")
-    arrays = {
-        n: getattr(motion, n)[inside] for n in ("rotation", "translation", "scale", "offsets", "visible", "times")
-    }
-    return replace(motion, **(arrays | {"times": arrays["times"] - arrays["times"][0]}))
+        asked = f"from {start:g} s to {'the end' if end is None else f'{end:g} s'}"
+        raise MediaError(
+            f"{name}: it is {motion.times[-1]:.2f} s long, so it has nothing {asked}; give a start within it"
+        )
+    part = piece(motion, inside)
+    return replace(part, times=part.times - part.times[0])
 
 
 def fit_motion(
@@ -125,10 +126,20 @@ def render(
     return _pasted(batches, portrait) if full else batches
 
 
+@contextmanager
+def _closed(batches: Iterator[FrameBatch]) -> Iterator[Iterator[FrameBatch]]:
+    """Closes `batches` at the end; a plugin's iterator need not be a generator, and then there is nothing to close."""
+    try:
+        yield batches
+    finally:
+        if close := getattr(batches, "close", None):
+            close()
+
+
 def _pasted(batches: Iterator[FrameBatch], portrait: Portrait) -> Iterator[FrameBatch]:
     paste = PasteBack(portrait)
     at_once = max(1, _LARGE_FRAME // portrait.image.nbytes)
-    with closing(batches):
+    with _closed(batches):
         for batch in batches:
             for first in range(0, len(batch), at_once):
                 part = slice(first, first + at_once)
@@ -220,7 +231,7 @@ def animate(
     fps = motion.clip.fps if motion.clip else _rate(motion)
     sound = motion.clip if motion.clip and motion.clip.has_audio else None
     height, width = source.image.shape[:2] if full else (size or source.crop.shape[0],) * 2
-    with closing(_counted(frames, len(fitted), progress)) as counted:
+    with _closed(_counted(frames, len(fitted), progress)) as counted:
         count = loaded.exporter.export(counted, out, fps=fps, sound=sound, provenance=provenance)
     return Animation(path=out, fps=fps, num_frames=count, height=height, width=width, provenance=provenance)
 
@@ -321,7 +332,7 @@ def _rate(motion: MotionTrack) -> Fraction:
 
 def _counted(batches: Iterator[FrameBatch], total: int, progress: Progress | None) -> Iterator[FrameBatch]:
     done = 0
-    with closing(batches):
+    with _closed(batches):
         for batch in batches:
             yield batch
             done += len(batch)
@@ -330,7 +341,7 @@ def _counted(batches: Iterator[FrameBatch], total: int, progress: Progress | Non
 
 
 def _resized(batches: Iterator[FrameBatch], size: int) -> Iterator[FrameBatch]:
-    with closing(batches):
+    with _closed(batches):
         for batch in batches:
             yield FrameBatch(pixels=np.stack([_with_longer_side(f, size) for f in batch.pixels]), times=batch.times)
 

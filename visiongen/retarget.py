@@ -20,7 +20,7 @@ from visiongen.landmarks import (
     RIGHT_EYE,
     RIGHT_IRIS,
 )
-from visiongen.motion import motion_from_landmarks
+from visiongen.motion import blocks, motion_from_landmarks
 from visiongen.pose import euler_angles, face_model, fit_similarity
 
 # (upper, lower) points that touch when an eye or the mouth is closed, and the ring of skin beyond them that follows.
@@ -151,17 +151,22 @@ def _about_the_skull(motion: MotionTrack, reference: int) -> MotionTrack:
     one of them is smoothed, scaled or put on another face they no longer cancel, and the head pumps with every word.
     """
     model = face_model()
-    head = (model.points + motion.offsets).astype(np.float64)
     upper = np.clip((0.12 - model.points[:, 1]) / 0.1, 0, 1)  # from the tip of the nose upward
-    turn, shift, size = fit_similarity(head, head[reference], model.stability**2 * upper)
-    still = np.einsum("tji,tnj->tni", turn, head - shift[:, None]) / size[:, None, None]
-    moved = np.einsum("tij,tj->ti", motion.rotation, shift) * motion.scale[:, None]
+    weights = model.stability**2 * upper
+    before = (model.points + motion.offsets[reference]).astype(np.float64)
+    offsets, poses = np.empty_like(motion.offsets), []
+    for part in blocks(len(motion)):
+        head = (model.points + motion.offsets[part]).astype(np.float64)
+        turn, shift, size = fit_similarity(head, before, weights)
+        offsets[part] = np.einsum("tji,tnj->tni", turn, head - shift[:, None]) / size[:, None, None] - model.points
+        poses.append((turn, shift, size))
+    turn, shift, size = (np.concatenate(part) for part in zip(*poses))
     return replace(
         motion,
         rotation=motion.rotation @ turn,
-        translation=motion.translation + moved,
+        translation=motion.translation + np.einsum("tij,tj->ti", motion.rotation, shift) * motion.scale[:, None],
         scale=motion.scale * size,
-        offsets=still - model.points,
+        offsets=offsets,
     )
 
 
@@ -209,15 +214,16 @@ def _steady(size: np.ndarray, reference: int, rate: float) -> np.ndarray:
 
 def _expression(motion: MotionTrack, own: MotionTrack, reference: int, settings: MotionSettings) -> np.ndarray:
     """(T, 478, 3) offsets of the portrait's face: its own, plus the driver's differences to the reference frame."""
-    difference = motion.offsets - motion.offsets[reference]
-    offsets = own.offsets + difference * _gains(settings)[:, None]
-    head = (face_model().points + offsets).astype(np.float64)
-    driver = (face_model().points + motion.offsets).astype(np.float64)
-    mine = (face_model().points + own.offsets).astype(np.float64)
+    rest = face_model().points
+    head = motion.offsets - motion.offsets[reference]
+    head *= _gains(settings)[:, None]
+    head += own.offsets
+    head += rest
+    driver, mine = rest + motion.offsets, rest + own.offsets
     for side, pairs in _EYE_PAIRS.items():
         _close_eye(head, driver, mine[0], side, pairs, reference, settings.eyes)
     _close_mouth(head, driver, mine[0], reference, settings.mouth)
-    return (head - face_model().points).astype(np.float32)
+    return head - rest
 
 
 def _gains(settings: MotionSettings) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from visiongen.datatypes import MotionTrack, Portrait
-from visiongen.motion import place
+from visiongen.motion import piece, place
 
 
 def source_landmarks(portrait: Portrait) -> np.ndarray:
@@ -13,9 +13,9 @@ def source_landmarks(portrait: Portrait) -> np.ndarray:
     return to_crop_units(portrait.landmarks[None], portrait)[0]
 
 
-def target_landmarks(portrait: Portrait, motion: MotionTrack) -> np.ndarray:
-    """(T, 478, 3) float64, crop units, of a motion that was retargeted to the portrait."""
-    return to_crop_units(place(motion).points, portrait)
+def target_landmarks(portrait: Portrait, motion: MotionTrack, frames: slice = slice(None)) -> np.ndarray:
+    """(T, 478, 3) float64, crop units, of (some frames of) a motion that was retargeted to the portrait."""
+    return to_crop_units(place(piece(motion, frames)).points, portrait)
 
 
 def to_crop_units(points: np.ndarray, portrait: Portrait) -> np.ndarray:

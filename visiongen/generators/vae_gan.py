@@ -34,15 +34,15 @@ class VaeGanGenerator:
         """See `visiongen.hookspecs.Generator`."""
         source = source_landmarks(portrait)
         field = MotionField(source)
-        targets = target_landmarks(portrait, motion)
         mouth = MouthInterior(portrait.crop, source)
         prepared = _PreparedPortrait(self, portrait, source)
         for first in range(0, len(motion), self._options.batch):
             part = slice(first, first + self._options.batch)
-            motion_of_frames, layers = self.paint(prepared, field.towards(targets[part]))
+            targets = target_landmarks(portrait, motion, part)
+            motion_of_frames, layers = self.paint(prepared, field.towards(targets))
             flows = motion_of_frames.flow.cpu().numpy()
             frames = [prepared.compose(flow, layer) for flow, layer in zip(flows, layers, strict=True)]
-            frames = [lay_over(frame, mouth(target)) for frame, target in zip(frames, targets[part], strict=True)]
+            frames = [lay_over(frame, mouth(target)) for frame, target in zip(frames, targets, strict=True)]
             yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])
 
     @torch.inference_mode()

@@ -21,9 +21,9 @@ class WarpGenerator:
         """See `visiongen.hookspecs.Generator`."""
         source = source_landmarks(portrait)
         field, mouth = MotionField(source), MouthInterior(portrait.crop, source)
-        targets = target_landmarks(portrait, motion)
         for first in range(0, len(motion), _BATCH):
             part = slice(first, first + _BATCH)
-            moved = [warp(portrait.crop, dense.flow) for dense in field.towards(targets[part])]
-            frames = [lay_over(frame, mouth(target)) for frame, target in zip(moved, targets[part])]
+            targets = target_landmarks(portrait, motion, part)
+            moved = [warp(portrait.crop, dense.flow) for dense in field.towards(targets)]
+            frames = [lay_over(frame, mouth(target)) for frame, target in zip(moved, targets)]
             yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])
