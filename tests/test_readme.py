@@ -53,14 +53,14 @@ def test_the_first_command_runs_the_main_job(tmp_path):
     assert install == ["python3 -m venv .venv", ". .venv/bin/activate", "pip install -c constraints.txt -e ."]
     program, *arguments = shlex.split(job)
     assert program == "visiongen" and arguments == ["animate", "--demo"]
-    command = [sys.executable, "-m", "visiongen.cli", *arguments, "--end", "0.8"]
+    command = [sys.executable, "-m", "visiongen.cli", *arguments, "--end", "0.48"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("visiongen-demo.mp4: 20 frames, 512x512, 25 fps;")
+    assert done.stdout.startswith("visiongen-demo.mp4: 12 frames, 512x512, 25 fps;")
     assert not [line for line in done.stderr.splitlines() if not re.match(r"(landmarks|render): ", line)]
     clip = media.probe(tmp_path / "visiongen-demo.mp4")
-    assert (clip.num_frames, clip.height, clip.width, clip.has_audio) == (20, 512, 512, True)
+    assert (clip.num_frames, clip.height, clip.width, clip.has_audio) == (12, 512, 512, True)
     frames = np.concatenate([b.pixels for b in media.read_frames(clip)]).astype(int)
-    assert np.abs(frames[-1] - frames[0]).max() > 60  # the face moved
+    assert np.abs(frames[-1] - frames[0]).max() > 40  # the face moved
     assert np.abs(frames[-1, 400:] - frames[0, 400:]).mean() < 3  # and the rest stayed
 
 

@@ -34,8 +34,8 @@ from visiongen.motion import motion_from_landmarks, place, smooth
 from visiongen.pose import euler_angles, fit_head
 from visiongen.retarget import MotionSettings, best_reference, portrait_motion, retarget
 
-CLOSED = 0.075
-"""Opening at which an eye counts as closed: MediaPipe shows 0.07 of one."""
+CLOSED = 0.02
+"""Opening at which lids meet, as a share of the eye's width."""
 SKULL = (10, 33, 127, 133, 168, 263, 356, 362)
 """Points that no expression of `builders.face` moves."""
 FPS = 25
@@ -103,9 +103,7 @@ def test_the_automatic_reference_leaves_the_portrait_as_it_was_too():
 def test_a_clip_on_its_own_first_frame_gives_itself(mode):
     points = moving(talking())
     result = fitted(points, points[0], mode=mode, reference_frame=0)
-    np.testing.assert_allclose(result, points, atol=0.015 * UNIT)  # closed eyes are drawn as MediaPipe shows them
-    open_ = eye_opening(talking(), "left") > 0.1
-    np.testing.assert_allclose(result[open_], points[open_], atol=0.1)
+    np.testing.assert_allclose(result, points, atol=0.1)  # px
 
 
 def test_smoothed_it_gives_the_smoothed_clip():
@@ -244,7 +242,7 @@ def test_closed_eyes_open_when_the_driver_opens_his():
     blinks = np.r_[np.full(10, shut), np.linspace(shut, 0, 10), np.zeros(10)]
     driver = np.stack([placed(face(blink=b)) for b in blinks])
     opening = eye_opening(in_head_frame(fitted(driver, placed(face(blink=shut)))), "left")
-    assert opening[:9].max() < CLOSED and opening[-5:].min() > 0.8 * eye_opening(face(), "left")
+    assert opening[:9].max() < 0.075 and opening[-5:].min() > 0.8 * eye_opening(face(), "left")
 
 
 def test_a_reference_within_a_blink_does_not_tear_the_eyes_open():

@@ -318,6 +318,8 @@ def _name(source: Any) -> str:
 
 
 def _fingerprint(source: Any) -> Mapping[str, str]:
+    if isinstance(source, MotionTrack) and source.clip is not None:
+        source = source.clip.path
     if isinstance(source, (str, Path)):
         return {"name": Path(source).name, "sha256": media.sha256(Path(source))}
     return {"name": type(source).__name__}

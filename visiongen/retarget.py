@@ -34,10 +34,15 @@ _EYE_SKIN = {
 }
 _EYE_CORNERS = {"right": (33, 133), "left": (263, 362)}
 _LIP_PAIRS = ((191, 95), (80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318), (415, 324))
-_LIP_OUTER = ((185, 146), (40, 91), (39, 181), (37, 84), (0, 17), (267, 314), (269, 405), (270, 321), (409, 375))
+# The rings of the lips' skin, from the opening outward.
+_LIP_SKIN = (
+    ((183, 96), (42, 89), (41, 179), (38, 86), (12, 15), (268, 316), (271, 403), (272, 319), (407, 325)),
+    ((184, 77), (74, 90), (73, 180), (72, 85), (11, 16), (302, 315), (303, 404), (304, 320), (408, 307)),
+    ((185, 146), (40, 91), (39, 181), (37, 84), (0, 17), (267, 314), (269, 405), (270, 321), (409, 375)),
+)
 _MOUTH_CORNERS = (61, 291)
 
-# MediaPipe's lids never quite meet: a closed eye still shows this gap, as a share of the eye's width.
+# MediaPipe's lids seldom quite meet: a closed eye may still show this gap, as a share of the eye's width.
 _CLOSED_EYE = 0.07
 _LIPS_MEET = 0.006
 """Gap of closed lips, face widths."""
@@ -250,21 +255,26 @@ def _gap(head: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
 
 
 def _eye_opening(head: np.ndarray, side: str) -> np.ndarray:
-    """(T,) mean gap of the lids over the eye's width, less what a closed eye shows."""
+    """(T,) mean gap of the lids over the eye's width, less what a closed eye may show."""
+    return np.maximum(_lid_gap(head, side) - _CLOSED_EYE, 0)
+
+
+def _lid_gap(head: np.ndarray, side: str) -> np.ndarray:
+    """(T,) mean gap of the lids over the eye's width."""
     a, b = _EYE_CORNERS[side]
-    width = np.linalg.norm(head[..., a, :2] - head[..., b, :2], axis=-1)
-    return np.maximum(_gap(head, _EYE_PAIRS[side]).mean(-1) / width - _CLOSED_EYE, 0)
+    return _gap(head, _EYE_PAIRS[side]).mean(-1) / np.linalg.norm(head[..., a, :2] - head[..., b, :2], axis=-1)
 
 
-def _set_gaps(head: np.ndarray, pairs, wanted: np.ndarray, upper_share: float, follow=(), follow_share=0.0) -> None:
-    """Moves upper and lower points of (T, 478, 3) `head` vertically, in place, until their gaps are (T, P) `wanted`."""
+def _set_gaps(head: np.ndarray, pairs, wanted: np.ndarray, upper_share: float, skin=(), least_share=1.0) -> None:
+    """Moves upper and lower points of (T, 478, 3) `head` vertically, in place, until their gaps are (T, P) `wanted`.
+
+    The rings of `skin` around follow, the outermost by `least_share` of it.
+    """
     change = wanted - _gap(head, pairs)
-    for p, (upper, lower) in enumerate(pairs):
-        head[:, upper, 1] -= upper_share * change[:, p]
-        head[:, lower, 1] += (1 - upper_share) * change[:, p]
-    for p, (upper, lower) in enumerate(follow):
-        head[:, upper, 1] -= follow_share * upper_share * change[:, p]
-        head[:, lower, 1] += follow_share * (1 - upper_share) * change[:, p]
+    for ring, share in zip((pairs, *skin), np.linspace(1, least_share, len(skin) + 1), strict=True):
+        for p, (upper, lower) in enumerate(ring):
+            head[:, upper, 1] -= share * upper_share * change[:, p]
+            head[:, lower, 1] += share * (1 - upper_share) * change[:, p]
 
 
 def _close_eye(head, driver, mine, side, pairs, reference: int, gain: float) -> None:
@@ -277,13 +287,16 @@ def _close_eye(head, driver, mine, side, pairs, reference: int, gain: float) -> 
     wanted += np.maximum(opening - usual, 0) * min(1.0, max(own, _LEAST_OPENING) / usual)
     wanted = np.minimum(wanted, np.maximum(_WIDEST_EYE * own, opening))
     change = np.maximum(gain * (wanted - own), -own)
+    # Below what counts as closed there is no opening any more, but the lids still have to meet.
+    rest = min(_CLOSED_EYE, float(_lid_gap(mine[None], side)[0]))
+    change -= min(gain, 1.0) * np.clip(rest - _lid_gap(driver, side), 0, max(rest, 0))
 
     a, b = _EYE_CORNERS[side]
     width = np.linalg.norm(mine[a, :2] - mine[b, :2])
     own_gaps = np.maximum(_gap(mine[None], pairs)[0], 0)
     open_gaps = own_gaps + np.maximum(_gap(face_model().points[None], pairs)[0], 0)  # a shape for closed eyes too
     shape = np.where(change[:, None] < 0, own_gaps / max(own_gaps.mean(), 1e-6), open_gaps / open_gaps.mean())
-    _set_gaps(head, pairs, own_gaps + change[:, None] * width * shape, 0.75, _EYE_SKIN[side], 0.5)
+    _set_gaps(head, pairs, np.maximum(own_gaps + change[:, None] * width * shape, 0), 0.75, (_EYE_SKIN[side],), 0.5)
 
 
 def _close_mouth(head, driver, mine, reference: int, gain: float) -> None:
@@ -297,4 +310,4 @@ def _close_mouth(head, driver, mine, reference: int, gain: float) -> None:
         nearness = np.ones(len(gaps))  # the driver's rest is closed lips: the portrait's own rest corresponds to it
     surplus = min(gain, 1.0) * np.maximum(own_gaps - at_reference, 0)
     wanted = np.maximum(own_gaps + gain * (gaps - at_reference) - (1 - nearness[:, None]) * surplus, 0)
-    _set_gaps(head, _LIP_PAIRS, wanted, 0.4, _LIP_OUTER, 0.8)
+    _set_gaps(head, _LIP_PAIRS, wanted, 0.4, _LIP_SKIN, 0.8)

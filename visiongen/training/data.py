@@ -119,7 +119,7 @@ class PairDataset(IterableDataset):
         self.clips = [item for item in items if len(item.usable) >= 2]
         self.stills = [item for item in items if len(item.frames) == 1 and len(item.usable) == 1]
         if not self.clips:
-            raise MediaError(f"{folder}: no prepared clips; run `visiongen train --prepare FOLDER` first")
+            raise MediaError(f"{folder}: no prepared clips; run `visiongen prepare SOURCE TARGET` first")
         # Long clips and clips with turning heads teach more; the root keeps a few from ruling.
         weight = np.array([np.sqrt(len(c.usable)) * (1 + c.yaw_range / 20) for c in self.clips])
         self.clip_weight = weight / weight.sum()

@@ -39,7 +39,7 @@ class TrainConfig:
     """Settings of a training run. A loss with weight 0 is not computed."""
 
     data: Path
-    """Prepared folder to learn from (see --prepare)."""
+    """Prepared folder to learn from (made by `visiongen prepare`)."""
     out: Path
     """Folder of the run; an interrupted run in it is resumed."""
     images: int = 200_000
