@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from pathlib import Path
 
 import cv2
@@ -89,7 +90,8 @@ def test_what_is_prepared_is_left_alone(source, prepared):
     assert {path: path.stat().st_mtime_ns for path in prepared.rglob("*.npy")} == before
 
 
-def test_broken_files_are_left_out_with_a_warning(source, tmp_path, caplog):
+def test_broken_files_are_left_out_with_a_warning(source, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("visiongen"), "propagate", True)  # the command line turns it off
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "broken.jpg").write_bytes((source / "broken.jpg").read_bytes())
     assert prepare(tmp_path / "in", tmp_path / "out") == 0
@@ -109,7 +111,7 @@ def test_frames_without_a_face_are_marked_and_not_used(tmp_path):
 
 
 def test_a_folder_without_clips_is_an_error(tmp_path):
-    with pytest.raises(MediaError, match="no prepared clips; run `visiongen train --prepare"):
+    with pytest.raises(MediaError, match="no prepared clips; run `visiongen prepare"):
         PairDataset(tmp_path)
 
 
