@@ -141,8 +141,8 @@ def without_rights() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
-    """The command line, run inside a test, sets up the package's logger for a whole process; the next test starts anew."""
+    """The command line, run inside a test or a fixture, sets up the package's logger for a whole process: start anew."""
     logger = logging.getLogger("visiongen")
-    before = logger.propagate, logger.level, list(logger.handlers)
+    logger.propagate, logger.handlers[:] = True, []
+    logger.setLevel(logging.NOTSET)
     yield
-    logger.propagate, logger.level, logger.handlers[:] = before

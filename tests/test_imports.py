@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "datatypes", "memory"},
     {"containers", "media", "hookspecs", "options", "samples"},
-    {"pose", "landmarks", "faces", "motion", "retarget", "flow", "mouth", "background", "models"},
+    {"pose", "landmarks", "faces", "motion", "retarget", "flow", "mouth", "eyes", "background", "models"},
     {"generators", "enhancers", "exporters", "metrics", "diagnostics"},
     {"plugins"},
     {"pipeline", "training"},

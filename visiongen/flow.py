@@ -136,11 +136,14 @@ class MotionField:
         index = _rasterise(vertices, triangles)
         covered = index >= 0
         maps = np.zeros((len(MAPS), GRID, GRID), np.float32)
-        affine, area_ratio = _affine_maps(vertices, self._vertices, triangles)
+        affine, area_ratio = affine_maps(vertices, self._vertices, triangles)
         hit = index[covered]
         here = pixel_centres(GRID)
         head = self._continuation(vertices)
-        head[covered] = _apply(affine[hit], here[covered])
+        # A triangle seen edge-on maps a cell it hardly covers far away: nothing comes from beyond its own corners.
+        corners = self._vertices[triangles, :2]
+        low, high = (bound[hit].astype(np.float32) for bound in (corners.min(1) - 1 / GRID, corners.max(1) + 1 / GRID))
+        head[covered] = np.clip(apply_affine(affine[hit], here[covered]), low, high)
         # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.
         head = here + cv2.GaussianBlur(head - here, (0, 0), 0.8)
         num_face = len(face_model().triangles)
@@ -164,7 +167,7 @@ class MotionField:
         outline = vertices[-len(FACE_OVAL) :, :2]
         system = np.c_[outline, np.ones(len(outline))]
         affine = np.linalg.lstsq(system, self._outline, rcond=None)[0].T
-        return _apply(affine[None].astype(np.float32), pixel_centres(GRID).reshape(-1, 2)).reshape(GRID, GRID, 2)
+        return apply_affine(affine[None].astype(np.float32), pixel_centres(GRID).reshape(-1, 2)).reshape(GRID, GRID, 2)
 
     def _prior(self, vertices: np.ndarray) -> np.ndarray:
         """Weights of the candidates: the head's motion where the head is *or was* (standing still there would leave a
@@ -210,7 +213,7 @@ def _rasterise(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return index
 
 
-def _affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For every triangle the map target -> source, (M, 2, 3) float32, and the ratio of areas target / source, (M,).
 
     A triangle seen edge-on in the target has no inverse; such a one moves as a whole.
@@ -229,7 +232,7 @@ def _affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) 
     return np.concatenate([linear, shift[..., None]], axis=-1).astype(np.float32), ratio
 
 
-def _apply(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
+def apply_affine(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(P, 2) points through their own (P, 2, 3) maps (or one for all)."""
     x, y = points[:, 0], points[:, 1]
     return np.stack([affine[:, i, 0] * x + affine[:, i, 1] * y + affine[:, i, 2] for i in range(2)], axis=-1)
@@ -248,13 +251,13 @@ def warp(picture: np.ndarray, flow: np.ndarray, *, interpolation: int = cv2.INTE
 
     Args:
         picture: (S, S) or (S, S, C), uint8 or float32.
-        flow: (G, G, 2) crop units; brought to the picture's resolution bilinearly.
+        flow: (G, G, 2) crop units; brought to the picture's resolution bilinearly where G differs from S.
         interpolation: How pixels are read; cubic keeps more detail than linear.
     Returns:
         The shape and type of `picture`; its border pixels are continued outside.
     """
     size = picture.shape[0]
-    full = resize_flow(flow, size)
+    full = flow if flow.shape[0] == size else resize_flow(flow, size)
     return cv2.remap(picture, full * size - 0.5, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 

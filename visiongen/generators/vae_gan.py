@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from visiongen.background import PersonMatte, still_background
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
-from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, warp
+from visiongen.eyes import with_exact_eyes
+from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, resize_flow, warp
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.memory import keep_freed_memory
@@ -40,7 +41,8 @@ class VaeGanGenerator:
             part = slice(first, first + self._options.batch)
             targets = target_landmarks(portrait, motion, part)
             motion_of_frames, layers = self.paint(prepared, field.towards(targets))
-            flows = motion_of_frames.flow.cpu().numpy()
+            flows = [resize_flow(flow, portrait.crop.shape[0]) for flow in motion_of_frames.flow.cpu().numpy()]
+            flows = [with_exact_eyes(flow, source, target) for flow, target in zip(flows, targets, strict=True)]
             frames = [prepared.compose(flow, layer) for flow, layer in zip(flows, layers, strict=True)]
             frames = [lay_over(frame, mouth(target)) for frame, target in zip(frames, targets, strict=True)]
             yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])
@@ -97,7 +99,7 @@ class _PreparedPortrait:
         """The frame (side, side, 3) uint8 at the crop's resolution.
 
         Args:
-            flow: (G, G, 2) crop units.
+            flow: (side, side, 2) crop units.
             layers: (5, S, S), see `VaeGanGenerator.paint`.
         """
         moved = torch.from_numpy(warp(self._crop, flow)).permute(2, 0, 1).float()  # planes: weights apply to rows

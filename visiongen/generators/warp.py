@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
-from visiongen.flow import MotionField, warp
+from visiongen.eyes import with_exact_eyes
+from visiongen.flow import MotionField, resize_flow, warp
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.mouth import MouthInterior, lay_over
 
@@ -24,6 +25,8 @@ class WarpGenerator:
         for first in range(0, len(motion), _BATCH):
             part = slice(first, first + _BATCH)
             targets = target_landmarks(portrait, motion, part)
-            moved = [warp(portrait.crop, dense.flow) for dense in field.towards(targets)]
+            flows = [resize_flow(dense.flow, portrait.crop.shape[0]) for dense in field.towards(targets)]
+            flows = [with_exact_eyes(flow, source, target) for flow, target in zip(flows, targets)]
+            moved = [warp(portrait.crop, flow) for flow in flows]
             frames = [lay_over(frame, mouth(target)) for frame, target in zip(moved, targets)]
             yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])
