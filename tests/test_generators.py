@@ -16,8 +16,9 @@ from builders import astronaut, astronaut_portrait, self_made_motion
 from visiongen import plugins
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.errors import PluginError, WeightsError
+from visiongen.eyes import with_exact_eyes
 from visiongen.faces import Face, make_portrait
-from visiongen.flow import MotionField, warp
+from visiongen.flow import MotionField, resize_flow, warp
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.targets import source_landmarks, target_landmarks, to_crop_units
 from visiongen.generators.vae_gan import VaeGanGenerator, resized
@@ -26,6 +27,7 @@ from visiongen.hookspecs import Generator
 from visiongen.models import weights
 from visiongen.models.vae_gan import VaeGan, VaeGanConfig
 from visiongen.motion import place
+from visiongen.mouth import MouthInterior, lay_over
 from visiongen.retarget import portrait_motion
 
 NUM_FRAMES = 5
@@ -261,8 +263,10 @@ def test_a_gpu_gives_the_same_picture(portrait, motion, rendered):
 
 
 def test_the_field_of_the_portrait_is_used(portrait, motion, rendered):
-    """`warp` is `flow` and nothing else."""
-    field = MotionField(source_landmarks(portrait))
-    (dense,) = field.towards(target_landmarks(portrait, motion)[2:3])
-    np.testing.assert_array_equal(pixels(rendered["warp"])[2], warp(portrait.crop, dense.flow))
+    """`warp` is `flow` with exact eyes and a mouth's inside, and nothing else."""
+    source, target = source_landmarks(portrait), target_landmarks(portrait, motion)[2]
+    (dense,) = MotionField(source).towards(target[None])
+    exact = with_exact_eyes(resize_flow(dense.flow, portrait.crop.shape[0]), source, target)
+    expected = lay_over(warp(portrait.crop, exact), MouthInterior(portrait.crop, source)(target))
+    np.testing.assert_array_equal(pixels(rendered["warp"])[2], expected)
     assert len(place(motion)) == NUM_FRAMES
