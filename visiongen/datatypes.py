@@ -198,25 +198,3 @@ class Animation:
     """Rows of the rendered frames, px; a format may add one to make them even (MP4, WebM) or shrink them (GIF)."""
     width: int
     provenance: Provenance
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Score:
-    """One metric of one result."""
-
-    name: str
-    value: float
-    unit: str
-    better: str
-    """"higher" or "lower"."""
-    per_frame: np.ndarray | None = None
-    """(T,) float32, NaN where undefined."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Report:
-    """The scores of one result."""
-
-    scores: tuple[Score, ...]
-    protocol: str
-    """Data, source frame, resolution, detector, device: what the numbers mean."""
