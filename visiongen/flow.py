@@ -45,6 +45,7 @@ _SHELL_DEPTH = 0.45
 _FADE = 0.5
 """The head's motion fades out over this distance beyond the shell, face widths."""
 _SUBPIXEL = 4  # fractional bits of OpenCV's polygon corners
+_FINER = 4  # times finer, small openings are drawn before they are averaged
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,9 +186,14 @@ def drawn_maps(points: np.ndarray) -> np.ndarray:
     """`SOURCE_MAPS` of one face: (4, G, G) float32 in [0, 1], from landmarks (478, 3) in crop units."""
     maps = np.zeros((4, GRID, GRID), np.uint8)
     flat = points[:, :2]
-    for channel, rings in enumerate(((FACE_OVAL,), (INNER_LIPS,), (RIGHT_EYE, LEFT_EYE))):
+    cv2.fillPoly(maps[0], [_fixed(flat[list(FACE_OVAL)])], 255, cv2.LINE_AA, shift=_SUBPIXEL)
+    # OpenCV also fills the outline: a closed eye would keep half an open one's area. Finer pixels, finer outline.
+    fine = np.zeros((_FINER * GRID, _FINER * GRID), np.uint8)
+    for channel, rings in ((1, (INNER_LIPS,)), (2, (RIGHT_EYE, LEFT_EYE))):
+        fine[:] = 0
         for ring in rings:
-            cv2.fillPoly(maps[channel], [_fixed(flat[list(ring)])], 255, cv2.LINE_AA, shift=_SUBPIXEL)
+            cv2.fillPoly(fine, [_fixed(flat[list(ring)], _FINER * GRID)], 255, cv2.LINE_8, shift=_SUBPIXEL)
+        maps[channel] = cv2.resize(fine, (GRID, GRID), interpolation=cv2.INTER_AREA)
     for iris in (RIGHT_IRIS, LEFT_IRIS):
         radius = np.linalg.norm(flat[list(iris[1:])] - flat[iris[0]], axis=1).mean() * GRID
         centre = _fixed(flat[iris[0]][None])[0, 0]
@@ -198,9 +204,9 @@ def drawn_maps(points: np.ndarray) -> np.ndarray:
     return result
 
 
-def _fixed(points: np.ndarray) -> np.ndarray:
-    """Polygon (N, 2) in crop units as OpenCV's fixed-point corners, which count from pixel centres."""
-    pixels = np.clip(points * GRID - 0.5, -4 * GRID, 5 * GRID)
+def _fixed(points: np.ndarray, side: int = GRID) -> np.ndarray:
+    """Polygon (N, 2) in crop units as OpenCV's fixed-point corners on a grid, which count from pixel centres."""
+    pixels = np.clip(points * side - 0.5, -4 * side, 5 * side)
     return np.round(pixels * 2**_SUBPIXEL).astype(np.int32)[:, None]
 
 

@@ -13,5 +13,8 @@ class VaeGanOptions:
     """Checkpoint, a .safetensors file with its .json card beside it; empty: the shipped one."""
     painting: float = field(default=1.0, metadata={"range": (0.0, 1.0), "step": 0.05})
     """How much of the network's new content is blended in, 0 (moved picture only) to 1 (all)."""
+    register: bool = True
+    """Where the portrait is a frame of the driving clip, or painted over one: measure the motion of hair, neck, shoulders
+    and background in the clip's pixels too. Other portraits are driven by landmarks alone either way."""
     batch: int = field(default=4, metadata={"range": (1, 64), "step": 1})
     """Frames computed at once; more is faster on a GPU and takes more memory."""

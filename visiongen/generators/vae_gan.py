@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -14,8 +15,11 @@ from visiongen.background import PersonMatte, still_background
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.eyes import with_exact_eyes
 from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, resize_flow, warp
+from visiongen.generators.driver import DriverFrames, driver_frames
+from visiongen.generators.inner_maps import inner_maps
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.targets import source_landmarks, target_landmarks
+from visiongen.hookspecs import InnerMap
 from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode
@@ -23,29 +27,58 @@ from visiongen.mouth import MouthInterior, lay_over
 
 
 class VaeGanGenerator:
-    """Loads the network once; a portrait is encoded once per call of `render`."""
+    """Loads the network once and encodes a portrait once, however often it is rendered: a live camera asks frame by
+    frame."""
 
     def __init__(self, options: VaeGanOptions, *, device: str = "cpu") -> None:
         keep_freed_memory()
         self._options = options
         self._device = torch.device(device)
         self._network = weights.load(Path(options.weights) if options.weights else weights.shipped()).to(self._device)
+        self._prepared: _PreparedPortrait | None = None
 
     def render(self, portrait: Portrait, motion: MotionTrack) -> Iterator[FrameBatch]:
         """See `visiongen.hookspecs.Generator`."""
-        source = source_landmarks(portrait)
-        field = MotionField(source)
-        mouth = MouthInterior(portrait.crop, source)
-        prepared = _PreparedPortrait(self, portrait, source)
+        prepared = self._prepare(portrait)
+        with self._driver(prepared, motion) as driver:
+            yield from self._render(prepared, motion, driver)
+
+    def _driver(self, prepared: _PreparedPortrait, motion: MotionTrack) -> DriverFrames | nullcontext[None]:
+        found = driver_frames(prepared.portrait, motion, picture=prepared.small) if self._options.register else None
+        return found or nullcontext()
+
+    def _render(
+        self, prepared: _PreparedPortrait, motion: MotionTrack, driver: DriverFrames | None
+    ) -> Iterator[FrameBatch]:
+        portrait, source, mouth = prepared.portrait, prepared.source, prepared.mouth
         for first in range(0, len(motion), self._options.batch):
             part = slice(first, first + self._options.batch)
             targets = target_landmarks(portrait, motion, part)
-            motion_of_frames, layers = self.paint(prepared, field.towards(targets))
+            dense = prepared.field.towards(targets)
+            if driver:
+                dense = driver.register(dense, motion.times[part])
+            motion_of_frames, layers = self.paint(prepared, dense)
             flows = [resize_flow(flow, portrait.crop.shape[0]) for flow in motion_of_frames.flow.cpu().numpy()]
             flows = [with_exact_eyes(flow, source, target) for flow, target in zip(flows, targets, strict=True)]
             frames = [prepared.compose(flow, layer) for flow, layer in zip(flows, layers, strict=True)]
             frames = [lay_over(frame, mouth(target)) for frame, target in zip(frames, targets, strict=True)]
             yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])
+
+    def explain(self, portrait: Portrait, motion: MotionTrack, frame: int) -> list[InnerMap]:
+        """See `visiongen.hookspecs.ExplainingGenerator`."""
+        prepared = self._prepare(portrait)
+        part = slice(frame, frame + 1)
+        dense = prepared.field.towards(target_landmarks(portrait, motion, part))
+        with self._driver(prepared, motion) as driver:
+            if driver:
+                dense = driver.register(dense, motion.times[part])
+        return inner_maps(prepared.small, dense[0], *self._run(prepared, dense))
+
+    def _prepare(self, portrait: Portrait) -> _PreparedPortrait:
+        prepared = self._prepared
+        if prepared is None or prepared.portrait is not portrait:
+            prepared = self._prepared = _PreparedPortrait(self, portrait)
+        return prepared
 
     @torch.inference_mode()
     def encode(self, picture: np.ndarray, source_maps: np.ndarray, matte: np.ndarray) -> tuple[torch.Tensor, ...]:
@@ -58,6 +91,11 @@ class VaeGanGenerator:
     def paint(self, prepared: _PreparedPortrait, dense: list[DenseMotion]) -> tuple[Motion, torch.Tensor]:
         """Learned motion of a few frames, and their layers (B, 5, S, S): new light and content, already weighted, in
         [0, 255], and the weights of the moved portrait and of the still background."""
+        motion, painting = self._run(prepared, dense)
+        return motion, self._layers(painting).cpu()
+
+    @torch.inference_mode()
+    def _run(self, prepared: _PreparedPortrait, dense: list[DenseMotion]) -> tuple[Motion, Painting]:
         count = len(dense)
         candidates, prior, maps = (
             self._tensor(np.stack([getattr(d, name) for d in dense])) for name in ("candidates", "prior", "maps")
@@ -66,7 +104,7 @@ class VaeGanGenerator:
         code = PortraitCode(*(x.expand(count, -1, -1, -1) for x in prepared.code))
         motion = self._network.move(picture, matte, candidates, prior, maps)
         # The latent's mean, not a sample: what is drawn anew in every frame flickers.
-        return motion, self._layers(self._network.decode(code, code.mean, picture, motion, maps)).cpu()
+        return motion, self._network.decode(code, code.mean, picture, motion, maps)
 
     def _layers(self, painting: Painting) -> torch.Tensor:
         # Weighted before they are enlarged: five layers instead of nine, and no fringes where weights change.
@@ -84,15 +122,19 @@ class VaeGanGenerator:
 class _PreparedPortrait:
     """What is computed once per portrait."""
 
-    def __init__(self, generator: VaeGanGenerator, portrait: Portrait, source: np.ndarray) -> None:
+    def __init__(self, generator: VaeGanGenerator, portrait: Portrait) -> None:
+        self.portrait = portrait
+        self.source = source_landmarks(portrait)
+        self.field = MotionField(self.source)
+        self.mouth = MouthInterior(portrait.crop, self.source)
         self._crop = portrait.crop
         self._side = portrait.crop.shape[0]
-        small = resized(portrait.crop, SIZE)
+        self.small = small = resized(portrait.crop, SIZE)
         with PersonMatte() as person:
             matte = cv2.resize(person(small), (GRID, GRID), interpolation=cv2.INTER_AREA)
         background = torch.from_numpy(still_background(portrait.crop, matte))
         self._background = background.permute(2, 0, 1).float().contiguous()
-        self.picture, self.matte, self.code = generator.encode(small, drawn_maps(source), matte)
+        self.picture, self.matte, self.code = generator.encode(small, drawn_maps(self.source), matte)
 
     @torch.inference_mode()
     def compose(self, flow: np.ndarray, layers: torch.Tensor) -> np.ndarray:

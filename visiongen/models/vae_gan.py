@@ -28,6 +28,8 @@ SIZE = 256
 """Side of the network's pictures, px."""
 PREFERENCE_FLOOR = 0.02
 """The least weight of a candidate that the prior leaves to the network to change."""
+MEASURED_PREFERENCE = 3.0
+"""Where the motion was measured, new content and the still background start this much (logits) behind the moved portrait."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,7 @@ class Motion(NamedTuple):
     occlusion: Tensor  # (B, 1, 64, 64) in (0, 1): 1 where the portrait shows what is needed
     coarse: Tensor  # (B, motion[0], 64, 64) features
     deep: Tensor  # (B, motion[1], 32, 32) features
+    trust: Tensor  # (B, 1, G, G) in [0, 1]: the motion was measured there (`visiongen.registration`)
 
 
 class Painting(NamedTuple):
@@ -180,12 +183,14 @@ class VaeGan(nn.Module):
         change, residual, occlusion = self.motion_out(x).split([len(CANDIDATES), 2, 1], 1)
         if not self.config.geometric_prior:
             prior = torch.full_like(prior, 1 / len(CANDIDATES))
-        logits = torch.log(prior + PREFERENCE_FLOOR) + enlarge(change)
+        trust = prior[:, CANDIDATES.index("shift"), None]  # the landmarks' own prior never gives it any weight
+        unsure = 1 - trust  # what was measured is not for the network to guess
+        logits = torch.log(prior + PREFERENCE_FLOOR) + unsure * enlarge(change)
         weights = logits.softmax(1)
         flow = (weights[..., None] * candidates).sum(1)  # (B, G, G, 2)
         residual = 0.1 * residual if self.config.residual_motion else torch.zeros_like(residual)
-        flow = flow + enlarge(residual).permute(0, 2, 3, 1)
-        return Motion(flow, weights, residual, torch.sigmoid(occlusion + 2), x, features[1])
+        flow = flow + (unsure * enlarge(residual)).permute(0, 2, 3, 1)
+        return Motion(flow, weights, residual, torch.sigmoid(occlusion + 2), x, features[1], trust)
 
     def decode(self, code: PortraitCode, latent: Tensor, picture: Tensor, motion: Motion, maps: Tensor) -> Painting:
         """
@@ -203,6 +208,7 @@ class VaeGan(nn.Module):
         near = warp(torch.cat([F.avg_pool2d(picture, SIZE // GRID), code.fine], 1), motion.flow)
         x = self.paint_fine(torch.cat([self.paint_up128(x), near, maps], 1))  # (B, d128, 128, 128)
         colour, shading, logits = self.paint_out(x).split([3, 3, 2], 1)
+        logits = logits - MEASURED_PREFERENCE * enlarge(motion.trust)
         blend = torch.cat([torch.zeros_like(logits[:, :1]), logits], 1).softmax(1)
         return Painting(enlarge(near[:, :3]) + colour, shading, blend)  # new content starts as the moved portrait, soft
 
@@ -220,7 +226,7 @@ class VaeGan(nn.Module):
         noise = torch.randn_like(code.mean) * torch.exp(0.5 * code.log_variance) if sample else 0
         motion = self.move(portrait["picture"], portrait["matte"], **frame)
         painting = self.decode(code, code.mean + noise, portrait["picture"], motion, frame["maps"])
-        moved = warp(portrait["picture"], enlarge_flow(motion.flow))
+        moved = warp(portrait["picture"], enlarge_flow(motion.flow), mode="bicubic")  # as sharp as the generator's
         return compose(moved, portrait["background"], painting), moved, code, motion, painting
 
 
@@ -230,9 +236,9 @@ def compose(moved: Tensor, background: Tensor, painting: Tensor | Painting) -> T
     return own * (moved + painting.shading) + new * painting.colour + still * background
 
 
-def warp(x: Tensor, flow: Tensor) -> Tensor:
+def warp(x: Tensor, flow: Tensor, *, mode: str = "bilinear") -> Tensor:
     """`x` (B, C, h, w) sampled at `flow` (B, h', w', 2), crop units."""
-    moved = F.grid_sample(x, flow * 2 - 1, mode="bilinear", padding_mode="border", align_corners=False)
+    moved = F.grid_sample(x, flow * 2 - 1, mode=mode, padding_mode="border", align_corners=False)
     return moved.contiguous(memory_format=torch.channels_last)  # grid_sample forgets it; convolutions are faster so
 
 

@@ -22,6 +22,7 @@ from visiongen.errors import MediaError
 from visiongen.landmarks import FaceMesh
 from visiongen.models.vae_gan import SIZE
 from visiongen.pose import euler_angles, face_model, fit_head
+from visiongen.registration import registered
 
 logger = logging.getLogger(__name__)
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
@@ -114,7 +115,15 @@ class PairDataset(IterableDataset):
     clip, and the network is asked for the still itself. So it meets many more faces, and drawings, than there are clips.
     """
 
-    def __init__(self, folder: Path, *, still_share: float = 0.25, augment: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        still_share: float = 0.25,
+        registered_share: float = 0.6,
+        augment: bool = True,
+        seed: int = 0,
+    ) -> None:
         items = [PreparedClip.load(path.parent) for path in sorted(Path(folder).rglob("matte.npy"))]
         self.clips = [item for item in items if len(item.usable) >= 2]
         self.stills = [item for item in items if len(item.frames) == 1 and len(item.usable) == 1]
@@ -124,6 +133,7 @@ class PairDataset(IterableDataset):
         weight = np.array([np.sqrt(len(c.usable)) * (1 + c.yaw_range / 20) for c in self.clips])
         self.clip_weight = weight / weight.sum()
         self.still_share = still_share if self.stills else 0.0
+        self.registered_share = registered_share
         self.augment, self.seed = augment, seed
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
@@ -143,7 +153,9 @@ class PairDataset(IterableDataset):
             source_points = transfer(target_points, moving.landmarks[first], moving.landmarks[second])
             motion = flow.MotionField(target_points).towards(source_points[None])[0].flow
             source, matte = flow.warp(target, motion), flow.warp(np.array(still.matte[0]), motion)
+            registered_share = self.registered_share / 2  # with hardly anything that moves by itself, they are easy
         else:
+            registered_share = self.registered_share
             source, matte, source_points = (np.array(part[first]) for part in _parts(moving))
             target, _, target_points = (np.array(part[second]) for part in _parts(moving))
         if self.augment:
@@ -151,7 +163,8 @@ class PairDataset(IterableDataset):
                 [source, target], matte, [source_points, target_points], rng
             )
             source, target = pictures
-        return as_sample(source, matte, source_points, target, target_points)
+        driver = relit(target, rng) if rng.random() < registered_share else None
+        return as_sample(source, matte, source_points, target, target_points, driver=driver)
 
 
 def _parts(clip: PreparedClip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -199,18 +212,27 @@ def _similarity(picture: np.ndarray, linear: np.ndarray, shift: np.ndarray) -> n
     )
 
 
-def as_sample(source, matte, source_points, target, target_points) -> dict[str, torch.Tensor]:
+def relit(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`picture` (S, S, 3) uint8 in another light: a driving frame is not as bright as the portrait painted after it."""
+    levels = 255 * (np.arange(256) / 255) ** np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.08))
+    return np.clip(levels, 0, 255).astype(np.uint8)[picture]
+
+
+def as_sample(source, matte, source_points, target, target_points, *, driver=None) -> dict[str, torch.Tensor]:
     """A sample as tensors.
 
     Args:
         source, target: (S, S, 3) uint8 RGB.
         matte: (G, G) uint8 of the source.
         source_points, target_points: (478, 3) crop units.
+        driver: (S, S, 3) the target as a driving frame to register the source with; None: landmarks alone.
     Returns:
         picture, background, target: (3, S, S) uint8; source_maps (4, G, G), matte (1, G, G), candidates
         (K, G, G, 2), prior (K, G, G), maps (12, G, G): float32.
     """
     motion = flow.MotionField(source_points).towards(target_points[None])[0]
+    if driver is not None:
+        motion = registered(motion, source, driver)
     pictures = {"picture": source, "background": still_background(source, matte), "target": target}
     sample = {name: torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1))) for name, p in pictures.items()}
     sample["source_maps"] = torch.from_numpy(flow.drawn_maps(source_points))

@@ -60,6 +60,8 @@ class TrainConfig:
     """Of the samples and the initial weights."""
     still_share: float = 0.25
     """Share of samples made from stills by self-made motion."""
+    registered_share: float = 0.6
+    """Share of clip samples whose portrait is registered with the driving frame (`visiongen.registration`)."""
     reconstruction: float = 1.0
     """Weight of the weighted L1."""
     structure: float = 0.25
@@ -121,7 +123,8 @@ def train(config: TrainConfig) -> Path:
     seen, step = _resume(config.out / "state.pt", parts)
 
     # Data: another seed after a resume, so that no sample comes twice
-    dataset = PairDataset(config.data, still_share=config.still_share, seed=config.seed + 7919 * step)
+    shares = {"still_share": config.still_share, "registered_share": config.registered_share}
+    dataset = PairDataset(config.data, **shares, seed=config.seed + 7919 * step)
     loader = DataLoader(
         dataset, batch_size=config.batch, num_workers=config.workers, prefetch_factor=4 if config.workers else None
     )

@@ -1,0 +1,134 @@
+"""Registration measures what landmarks do not say, takes no colours, and keeps away where it does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from builders import astronaut_portrait, moving_head, write_clip
+
+from visiongen.flow import GRID, MAPS, MotionField, pixel_centres, resize_flow, warp
+from visiongen.generators.driver import driver_frames, laid_over
+from visiongen.generators.targets import source_landmarks
+from visiongen.pipeline import extract_motion, fit_motion, prepare_portrait
+from visiongen.registration import SIDE, likeness, measure, registered, trusted
+from visiongen.retarget import MotionSettings
+from visiongen.samples import sample
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A portrait at SIDE, its dense motion for a face that stays, and the same picture with everything shifted 5 px."""
+    portrait = astronaut_portrait()
+    picture = cv2.resize(portrait.crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    source = source_landmarks(portrait)
+    dense = MotionField(source).towards(source[None])[0]
+    shifted = warp(picture, (pixel_centres(SIDE) + np.float32([5 / SIDE, 0])).astype(np.float32))
+    return picture, dense, shifted
+
+
+def displacement(flow: np.ndarray) -> np.ndarray:
+    """(64, 64) px, sideways, away from the border and where the picture has structure."""
+    return (flow - pixel_centres(len(flow)))[8:-8, 8:-8, 0] * SIDE
+
+
+def test_measures_what_the_landmarks_do_not_say(scene):
+    picture, dense, shifted = scene
+    found = displacement(measure(dense.flow, picture, shifted))
+    assert np.median(found) == pytest.approx(5, abs=0.3)
+    assert np.abs(displacement(measure(dense.flow, picture, picture))).max() < 0.3
+
+
+def test_light_changes_nothing_but_trust(scene):
+    picture, dense, shifted = scene
+    darker = (shifted * 0.9).astype(np.uint8)
+    assert np.median(displacement(measure(dense.flow, picture, darker))) == pytest.approx(5, abs=0.5)
+
+
+def test_an_occluder_is_not_trusted(scene):
+    picture, dense, shifted = scene
+    hidden = shifted.copy()
+    hidden[150:230, 30:110] = np.random.default_rng(0).integers(0, 255, (80, 80, 3))
+    trust = trusted(measure(dense.flow, picture, hidden), picture, hidden)
+    assert trust[80:110, 20:50].mean() < 0.2
+    assert trust[10:60, 70:120].mean() > 0.7
+
+
+def test_the_measured_motion_replaces_the_shift_and_spares_the_features(scene):
+    picture, dense, shifted = scene
+    result = registered(dense, picture, shifted)
+    assert np.allclose(result.prior.sum(0), 1, atol=1e-5)
+    assert np.array_equal(result.candidates[:2], dense.candidates[:2])
+    eyes = dense.maps[MAPS.index("eyes")] > 0.9
+    assert result.prior[2][eyes].max() < 0.1
+    assert result.prior[2].mean() > 0.5
+    moved = warp(picture, resize_flow(result.flow, SIDE))
+    before = warp(picture, resize_flow(dense.flow, SIDE))
+    assert np.abs(moved.astype(float) - shifted).mean() < 0.5 * np.abs(before.astype(float) - shifted).mean()
+
+
+def test_likeness_ignores_light_and_colour(scene):
+    picture, *_ = scene
+    where = np.ones((GRID, GRID), np.float32)
+    repainted = cv2.cvtColor(
+        cv2.cvtColor((picture * 0.7 + 20).astype(np.uint8), cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB
+    )
+    assert likeness(picture, repainted, where) > 0.95
+    assert likeness(picture, picture[:, ::-1].copy(), where) < 0.5
+
+
+def test_laid_over_is_exact():
+    rng = np.random.default_rng(1)
+    frame = cv2.GaussianBlur(rng.integers(0, 255, (4 * SIDE, 4 * SIDE, 3)).astype(np.uint8), (0, 0), 12)
+    quarter = laid_over(frame, np.array([[0.25, 0, 0], [0, 0.25, 0]]))
+    wanted = cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    assert np.abs(quarter.astype(int) - wanted).max() <= 2
+
+
+@pytest.fixture(scope="module")
+def clip_of_portrait(tmp_path_factory):
+    frames = moving_head(8)
+    return write_clip(tmp_path_factory.mktemp("clips") / "own.mp4", frames), frames
+
+
+def fitted(path, picture, **settings):
+    portrait, motion = fit_motion(
+        prepare_portrait(picture), extract_motion(path), MotionSettings(mode="absolute", **settings)
+    )
+    small = cv2.resize(portrait.crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return portrait, motion, small
+
+
+def test_a_frame_of_the_clip_is_registered(clip_of_portrait):
+    path, frames = clip_of_portrait
+    portrait, motion, small = fitted(path, frames[0])
+    with driver_frames(portrait, motion, picture=small) as driver:
+        dense = MotionField(source_landmarks(portrait)).towards(source_landmarks(portrait)[None].repeat(3, 0))
+        result = driver.register(dense, motion.times[:3])
+    assert all(d.prior[2].mean() > 0.5 for d in result)
+
+
+def test_frames_beyond_the_clip_stay_with_the_landmarks(clip_of_portrait):
+    path, frames = clip_of_portrait
+    portrait, motion, small = fitted(path, frames[0])
+    dense = MotionField(source_landmarks(portrait)).towards(source_landmarks(portrait)[None].repeat(3, 0))
+    with driver_frames(portrait, motion, picture=small) as driver:
+        result = driver.register(dense, np.array([6, 7, 8]) / 25)
+    assert result[1].prior[2].mean() > 0.5
+    assert result[2] is dense[2]
+
+
+def test_somebody_else_is_not_registered(clip_of_portrait):
+    path, _ = clip_of_portrait
+    portrait, motion, small = fitted(path, sample("painting.png"))
+    assert driver_frames(portrait, motion, picture=small) is None
+
+
+def test_a_motion_without_pixels_is_not_registered(clip_of_portrait):
+    path, frames = clip_of_portrait
+    portrait, motion, small = fitted(path, frames[0])
+    assert driver_frames(portrait, replace(motion, clip=None), picture=small) is None
+    gone = replace(motion.clip, path=path.with_name("gone.mp4"))
+    assert driver_frames(portrait, replace(motion, clip=gone), picture=small) is None
