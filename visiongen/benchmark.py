@@ -1,137 +1,249 @@
-"""Speed and memory of a whole job, file to file, each in a process of its own; figures are compared within one run."""
+"""Speed and memory: every stage and whole jobs, each in a process of its own; figures are compared within one run."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal
 
+from visiongen.benchmark_page import STAGES, page
 from visiongen.errors import MediaError, VisionGenError
+
+logger = logging.getLogger(__name__)
+REFERENCE = "fomm"
+"""The generator that speeds are told relative to, where it is installed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkConfig:
-    """What to measure and where to write."""
+    """Measure the speed of all stages and of whole jobs, and their memory."""
 
     portrait: Path | None = None
     """Picture; default: the sample portrait."""
     driving: Path | None = None
     """Driving video; default: the sample clip."""
-    generators: tuple[str, ...] = ("warp", "vae-gan")
-    """Generators to compare; ratios are to the first."""
+    generators: tuple[str, ...] = ()
+    """Generators to compare; default: warp, vae-gan, and fomm where it is installed."""
     sizes: tuple[int, ...] = (256, 512)
-    """Sides of the face crop that is written, px."""
-    seconds: float = 6.0
+    """Longer sides of the whole picture, px."""
+    threads: tuple[int, ...] = ()
+    """Numbers of CPU threads (and cores) to try at the first size; default: 1, 2, 4 ... up to all cores."""
+    seconds: float = 4.0
     """Length of the driving clip that is used, s."""
+    quick: bool = False
+    """Only a second of the clip, at the first size, with all cores and in float32: to see that everything runs."""
+    quality: Path = Path("docs/quality.json")
+    """Figures of `visiongen evaluate` for the table against the paper; left out where the file is missing."""
     out: Path | None = None
-    """Markdown file to write; default: only print."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    """Markdown file to write, the figures beside it as .json; default: only print."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: the CPU, and a GPU where there is one."""
+
+    def __post_init__(self) -> None:
+        if not self.sizes or min(self.sizes) < 32:
+            raise VisionGenError("--sizes needs at least one size, of 32 px or more")
+        if self.seconds <= 0:
+            raise VisionGenError(f"--seconds is {self.seconds:g}, but must be more than 0")
+        if any(count < 1 for count in self.threads):
+            raise VisionGenError("--threads are numbers of CPU cores, at least 1")
 
 
-def benchmark(config: BenchmarkConfig) -> str:
-    """Measures and returns (and writes) a Markdown table.
+def compared_generators(config: BenchmarkConfig) -> tuple[str, ...]:
+    """Names of the generators that are measured."""
+    from visiongen import plugins
 
+    installed = plugins.generators()
+    return config.generators or tuple(name for name in ("warp", "vae-gan", REFERENCE) if name in installed)
+
+
+def benchmark(config: BenchmarkConfig, *, options: Mapping[tuple[str, str], Any] | None = None) -> str:
+    """Measures and returns (and writes) a Markdown page.
+
+    Args:
+        config: What to measure and where to write.
+        options: ("generator", name) -> its options, where they are not the defaults.
     Raises:
-        VisionGenError: A job failed.
-        MediaError: The table cannot be written.
+        VisionGenError: A generator is not installed, or every job failed.
+        MediaError: The page cannot be written.
     """
-    rows = [_measured(config, generator, size) for size in config.sizes for generator in config.generators]
-    lines = [
-        "# Speed and memory",
-        "",
-        f"Made by `visiongen bench`: a whole job, file to file, {config.seconds:g} s of driving video at most, every job in a "
-        f"fresh process; crop output at the size named. {os.cpu_count()} CPU cores, {platform.machine()}, device "
-        f"{rows[0]['device']}. Figures of one machine in one run: compare rows, not runs.",
-        "",
-        "Frames a second: landmarks (decoding and face mesh, all cores), render (geometry, network, composition, encoding), "
-        "and the whole job without start-up. First: seconds from process start to the first rendered frame with its batch. "
-        "Peak: resident memory of the whole process.",
-        "",
-        "| size | generator | frames | landmarks /s | render /s | whole /s | ratio | first, s | peak, MB |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    base = {row["size"]: row["whole"] for row in reversed(rows)}
-    for row in rows:
-        lines.append(
-            f"| {row['size']} | {row['generator']} | {row['frames']} | {row['landmarks']:.1f} | {row['render']:.1f} "
-            f"| {row['whole']:.1f} | {row['whole'] / base[row['size']]:.2f} | {row['first']:.1f} | {row['peak']:.0f} |"
-        )
-    text = "\n".join(lines) + "\n"
+    chosen = {name: asdict(found) for (kind, name), found in (options or {}).items() if kind == "generator"}
+    jobs = [job | {"options": chosen.get(job["generator"])} for job in _jobs(config)]
+    rows, failures = [], []
+    for number, job in enumerate(jobs, 1):
+        try:
+            rows.append(_measured(job))
+            logger.info("%d/%d %s: %.1f frames/s", number, len(jobs), _title(job), rows[-1]["frames_per_second"])
+        except VisionGenError as error:
+            failures.append(f"{_title(job)}: {error}")
+            logger.warning("%d/%d %s", number, len(jobs), failures[-1])
+    if not rows:
+        raise VisionGenError(f"no job could be measured; the first: {failures[0]}")
+    text = page(rows, failures, quality=config.quality, reference=REFERENCE)
     if config.out:
         try:
             config.out.parent.mkdir(parents=True, exist_ok=True)
-            config.out.write_text(text)
+            config.out.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            config.out.write_text(text, encoding="utf-8")
         except OSError as error:
             raise MediaError(f"{config.out}: cannot be written ({error.strerror}); choose another --out") from error
     return text
 
 
-def _measured(config: BenchmarkConfig, generator: str, size: int) -> dict:
+# -- what is measured --------------------------------------------------------------------------------------------------
+
+
+def _jobs(config: BenchmarkConfig) -> Iterator[dict[str, Any]]:
+    from visiongen import plugins
+    from visiongen.pipeline import resolve_device
     from visiongen.samples import sample
 
-    job = {
+    names = compared_generators(config)
+    for name in names:
+        plugins.choose("generator", name)
+    cores = _cores()
+    best = resolve_device(config.device)
+    devices = dict.fromkeys((best, "cpu") if config.device == "auto" else (best,))
+    common = {
         "portrait": str(config.portrait or sample("astronaut.jpg")),
         "driving": str(config.driving or sample("driving.mp4")),
-        "generator": generator,
-        "size": size,
-        "end": config.seconds,
-        "device": config.device,
+        "seconds": 1.0 if config.quick else config.seconds,
     }
+    networks = [name for name in names if name != "warp"]
+    counts = config.threads or tuple(2**i for i in range(8) if 2**i < cores)
+    for device in devices:
+        base = common | {"device": device, "threads": cores, "precision": "float32"}
+        for size in config.sizes[: 1 if config.quick else None]:
+            yield from (base | {"size": size, "generator": name} for name in names)
+            if not config.quick:
+                yield from (base | {"size": size, "generator": name, "precision": "bfloat16"} for name in networks)
+        if device == "cpu" and not config.quick:
+            for count in sorted(set(counts) - {cores}):
+                yield from (base | {"size": config.sizes[0], "generator": name, "threads": count} for name in names)
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
+def _title(job: dict[str, Any]) -> str:
+    return f"{job['generator']} at {job['size']}, {job['threads']} threads, {job['precision']}, {job['device']}"
+
+
+def _measured(job: dict[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-m", "visiongen.benchmark", json.dumps(job)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
-        return json.loads(run.stdout.strip().splitlines()[-1])
+        return job | json.loads(run.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError) as error:
-        raise VisionGenError(f"the job of {generator} at {size} failed: {run.stderr.strip()[-400:]}") from error
+        reason = (run.stderr.strip().splitlines() or [f"it ended with exit code {run.returncode}"])[-1]
+        raise VisionGenError(f"failed: {reason[-300:]}") from error
 
 
-def _one_job(job: dict) -> dict:
+def _one_job(job: dict[str, Any]) -> dict[str, Any]:
     """Runs one job in this process, which was made for it."""
-    import resource
+    _use_cores(job["threads"])
+    from visiongen import media, plugins
+    from visiongen.evaluation.films import Drive
+    from visiongen.evaluation.inputs import Job
 
-    from visiongen.pipeline import animate
+    clip = Path(job["driving"])
+    asked = Job(name="benchmark", clip=clip, portrait=Path(job["portrait"]), end=job["seconds"])
+    drive = Drive(asked, frames=round(job["seconds"] * float(media.probe(clip).fps)) + 1, portrait_size=job["size"])
+    _use_threads(job["threads"])
 
-    started = time.perf_counter()
-    stages: dict[str, list[float]] = {}
-
-    def progress(stage: str, done: int, total: int | None) -> None:
-        now = time.perf_counter()
-        first = stages.setdefault(stage, [now, done, now, done])
-        first[2:] = [now, done]
+    def load(name: str) -> Any:
+        component = plugins.choose("generator", name)
+        options = component.options(**job["options"]) if job["options"] else None
+        generator = plugins.load(component, options, device=job["device"])
+        return generator if job["precision"] == "float32" else _Bfloat16(generator, job["device"])
 
     with tempfile.TemporaryDirectory() as folder:
-        result = animate(
-            job["portrait"],
-            job["driving"],
-            Path(folder) / "out.mp4",
-            generator=job["generator"],
-            full=False,
-            size=job["size"],
-            end=job["end"],
-            device=job["device"],
-            progress=progress,
-        )
-    rates = {
-        stage: (last_done - done) / max(last - begin, 1e-9) for stage, (begin, done, last, last_done) in stages.items()
-    }
+        speed = drive.film(job["generator"], load, Path(folder) / "film.mp4")
+    ms = {stage: speed["ms"].get(stage) for stage in STAGES}
+    whole = sum(found["mean"] for found in ms.values() if found)
+    height, width = drive.picture.shape[:2]
     return {
-        "size": job["size"],
-        "generator": job["generator"],
-        "frames": result.num_frames,
-        "landmarks": rates["landmarks"],
-        "render": rates["render"],
-        "whole": 1 / (1 / rates["landmarks"] + 1 / rates["render"]),
-        "first": stages["render"][0] - started,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "device": result.provenance.settings["device"],
+        "frames": speed["frames"],
+        "pixels": [width, height],
+        "ms": ms,
+        "frames_per_second": 1000 / whole,
+        "first_ms": speed["first"],
+        "peak_mb": _peak_memory(),
+        "gpu_peak_mb": _gpu_peak_memory(job["device"]),
+        "gpu": _gpu_name(job["device"]),
     }
+
+
+def _use_cores(count: int) -> None:
+    """Only so many cores for this process; before anything starts threads."""
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    try:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+    except (AttributeError, OSError):  # not Linux, or not allowed: the libraries' own limits have to do
+        logger.debug("cores cannot be limited here")
+
+
+def _use_threads(count: int) -> None:
+    """As many threads in the libraries as there are cores."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
+
+
+class _Bfloat16:
+    """A generator whose network computes in bfloat16 where PyTorch holds that to be safe (autocast)."""
+
+    def __init__(self, generator: Any, device: str) -> None:
+        self._generator, self._device = generator, device
+
+    def render(self, portrait: Any, motion: Any) -> Iterator[Any]:
+        """As the generator's own."""
+        import torch
+
+        batches = iter(self._generator.render(portrait, motion))
+        while True:
+            with torch.autocast(self._device, dtype=torch.bfloat16):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+
+def _peak_memory() -> float | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _gpu_peak_memory(device: str) -> float | None:
+    if device != "cuda":
+        return None
+    import torch
+
+    return torch.cuda.max_memory_allocated() / 2**20
+
+
+def _gpu_name(device: str) -> str | None:
+    if device != "cuda":
+        return None
+    import torch
+
+    return torch.cuda.get_device_name()
 
 
 if __name__ == "__main__":
