@@ -346,3 +346,52 @@ def test_real_clips_on_their_own_first_frame():
         moved = place(retarget(motion, own, MotionSettings(mode="absolute", reference_frame=0))).points
         error = np.linalg.norm((moved - place(motion).points)[..., :2], axis=-1) * 256 / seen_.width
         assert error.mean() < 0.1, path.name
+
+
+# --- the limit of turns -----------------------------------------------------------------------------------------------
+
+
+def turned_by(yaws: np.ndarray, *, own: float = 0.0, axis: str = "yaw", **settings) -> np.ndarray:
+    """(T, 3) yaw, pitch, roll in degrees of a portrait that follows a driver's turns."""
+    driver = np.stack([placed(face(), turn=rotation(**{axis: y})) for y in yaws])
+    portrait = portrait_of(placed(face(), turn=rotation(**{axis: own})))
+    motion = retarget(motion_of(driver), portrait, MotionSettings(reference_frame=0, **settings))
+    return np.rad2deg(euler_angles(motion.rotation))
+
+
+def test_small_turns_do_not_feel_the_limit():
+    np.testing.assert_allclose(turned_by(np.arange(0, 30), pose_limit=40.0)[:, 0], np.arange(0, 30), atol=0.05)
+
+
+def test_large_turns_grow_ever_less_and_never_beyond_the_limit():
+    angles = turned_by(np.arange(0, 81), pose_limit=40.0)[:, 0]
+    steps = np.diff(angles)
+    assert (steps > 0).all() and angles[-1] < 40 < angles[-1] + 1
+    assert np.abs(np.diff(steps)).max() < 0.15  # smooth: no kink where it begins
+
+
+def test_nods_are_limited_to_two_thirds():
+    assert turned_by(np.arange(0, 61), axis="pitch", pose_limit=45.0)[-1, 1] == pytest.approx(30, abs=1)
+
+
+def test_ninety_degrees_are_no_limit():
+    np.testing.assert_allclose(turned_by(np.arange(0, 81), pose_limit=90.0)[:, 0], np.arange(0, 81), atol=0.1)
+
+
+def test_a_portrait_in_profile_keeps_its_own_pose():
+    angles = turned_by(np.arange(0, -40, -1), own=55.0, pose_limit=30.0)[:, 0]
+    assert angles[0] == pytest.approx(55, abs=0.1) and angles[-1] == pytest.approx(55 - 39, abs=0.1)
+
+
+def test_the_limit_leaves_the_tilt_alone():
+    driver = np.stack([placed(face(), turn=rotation(yaw=y, roll=25)) for y in range(70)])
+    own = placed(face(), turn=rotation(roll=25))
+    motion = retarget(motion_of(driver), portrait_of(own), MotionSettings(reference_frame=0, pose_limit=40.0))
+    yaw, _, roll = np.rad2deg(euler_angles(motion.rotation)).T
+    assert yaw[-1] < 40 and np.abs(roll - 25).max() < 8
+
+
+def test_absolute_motion_is_not_limited():
+    driver = np.stack([placed(face(), turn=rotation(yaw=y)) for y in range(70)])
+    motion = retarget(motion_of(driver), portrait_of(driver[0]), MotionSettings(mode="absolute", pose_limit=10.0))
+    assert np.rad2deg(euler_angles(motion.rotation))[-1, 0] == pytest.approx(69, abs=0.5)

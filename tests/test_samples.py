@@ -14,3 +14,10 @@ def test_every_sample_is_found(name):
 def test_an_unknown_name_is_answered_with_the_choices():
     with pytest.raises(MediaError, match=r"there are: .*astronaut\.jpg.*driving\.mp4"):
         samples.sample("nobody.jpg")
+
+
+@pytest.mark.parametrize("kind", samples.PROBLEMS)
+def test_every_failure_case_has_a_portrait_and_a_small_clip(kind):
+    portrait, clip = (samples.sample(name) for name in samples.PROBLEMS[kind])
+    assert portrait.suffix in (".jpg", ".png") and clip.suffix == ".mp4"
+    assert clip.name == samples.DRIVING or clip.stat().st_size < 150_000

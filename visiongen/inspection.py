@@ -9,6 +9,8 @@
                           in sides of a square round the face; image_from_square (2, 3) takes a point of that square,
                           0 to 1, to pixels
 ``overlay.mp4``, ``.png`` landmarks by region, motion vectors from the reference, axes and angles of the head, lost frames
+``problems.json``         with --diagnose: what is likely to look wrong, see `visiongen.diagnostics`
+``problems.png``          with --diagnose, and where there are problems: the worst frame of each
 ========================  ============================================================================================
 
 The reference is the first frame with a face of a clip; of a picture, the mean face turned to the camera, in its place.
@@ -33,6 +35,8 @@ from tyro.conf import Positional, arg
 
 from visiongen import media, plugins
 from visiongen.datatypes import DrivingClip, FrameBatch, LandmarkTrack, MotionTrack, Portrait, Provenance
+from visiongen.diagnostics import Problem, diagnose, save_problems
+from visiongen.diagnostics.sheet import contact_sheet, shown_frames
 from visiongen.errors import MediaError
 from visiongen.exporters import check_target
 from visiongen.exporters.target import writing
@@ -48,8 +52,11 @@ from visiongen.retarget import portrait_motion
 
 FLOW_GRID = GRID // 2
 JSON_FORMAT = 1
+PROBLEMS, PROBLEM_SHEET = "problems.json", "problems.png"
 _VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
-_FILES = ("landmarks.npz", "landmarks.json", "motion.npz", "flow.npz", "overlay.mp4", "overlay.png")
+_FILES = (
+    "landmarks.npz", "landmarks.json", "motion.npz", "flow.npz", "overlay.mp4", "overlay.png", PROBLEMS, PROBLEM_SHEET,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +77,8 @@ class InspectConfig:
     """Where it ends."""
     overwrite: Annotated[bool, arg(help_behavior_hint="")] = False
     """Replace results that are in the folder."""
+    diagnose: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Also look for what is likely to go wrong: covered or lost faces, extreme poses, fast movement, and more."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,6 +96,10 @@ class Inspected:
     """(478, 3) px, where motion is measured from."""
     clip: DrivingClip | None
     """Rate and sound of the overlay; None: a picture."""
+    driver: MotionTrack | None = None
+    """With a portrait and a clip: the driver's own motion."""
+    portrait: Portrait | None = None
+    """The portrait then, in the crop for this motion."""
 
 
 def inspect(config: InspectConfig, *, progress: Progress | None = None) -> list[Path]:
@@ -110,6 +123,8 @@ def inspect(config: InspectConfig, *, progress: Progress | None = None) -> list[
             save_motion(seen.motion, scratch / "motion.npz")
             save_flow(seen, scratch / "flow.npz", progress)
         save_overlay(seen, scratch, progress)
+        if config.diagnose:
+            save_diagnosis(seen, scratch, progress)
         with writing(out):
             out.mkdir(exist_ok=True)
             for name in _FILES:
@@ -136,8 +151,8 @@ def look(config: InspectConfig, progress: Progress) -> Inspected:
     path = config.input
     if config.driving is not None:
         portrait = prepare_portrait(path, face=config.face)
-        motion = extract_motion(config.driving, start=config.start, end=config.end, progress=progress)
-        portrait, motion = fit_motion(portrait, motion)
+        driver = extract_motion(config.driving, start=config.start, end=config.end, progress=progress)
+        portrait, motion = fit_motion(portrait, driver)
         return Inspected(
             name=path.name,
             pictures=lambda: (portrait.image for _ in motion.times),
@@ -145,6 +160,8 @@ def look(config: InspectConfig, progress: Progress) -> Inspected:
             motion=motion,
             reference=portrait.landmarks,
             clip=motion.clip or _clip_like(motion, config.driving),
+            driver=driver,
+            portrait=portrait,
         )
     if _is_picture(path):
         portrait = prepare_portrait(path, face=config.face)
@@ -296,3 +313,29 @@ def _overlays(seen: Inspected, progress: Progress) -> Iterator[FrameBatch]:
         )
         yield FrameBatch(pixels=drawn(picture, sight)[None], times=[time])
         progress("overlay", i + 1, total)
+
+
+def save_diagnosis(seen: Inspected, folder: Path, progress: Progress) -> list[Problem]:
+    """``problems.json`` and, where there are any, ``problems.png`` with the driver's frames (the portrait's of a template).
+
+    A picture by itself has no frames in which something could go wrong over time; it is judged as one frame.
+    """
+    problems = diagnose(
+        seen.driver or seen.motion,
+        portrait=seen.portrait,
+        fitted=seen.motion if seen.driver else None,
+        progress=progress,
+    )
+    with writing(folder):
+        save_problems(problems, folder / PROBLEMS)
+    if problems:
+        wanted = shown_frames(problems)
+        clip = (seen.driver or seen.motion).clip
+        source = (
+            seen.pictures() if clip is None else (f for b in media.read_frames(clip, batch_size=4) for f in b.pixels)
+        )
+        pictures = {i: picture for i, picture in enumerate(source) if i in wanted}
+        with writing(folder):
+            sheet = cv2.cvtColor(contact_sheet(problems, pictures), cv2.COLOR_RGB2BGR)
+            (folder / PROBLEM_SHEET).write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
+    return problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -48,6 +49,10 @@ _LIPS_MEET = 0.006
 """Gap of closed lips, face widths."""
 _LEAST_OPENING = 0.02
 """An eye that is open by less, in the same shares, counts as closed."""
+_KNEE = 0.75
+"""Share of the pose limit from which on turns are held back."""
+_PITCH_SHARE = 2 / 3
+"""Nods show less of a face than turns do: their limit is this share of the one of turns."""
 _WIDEST_EYE = 1.6
 """The portrait's eyes open no wider than this many times their own opening, or than the driver's own."""
 
@@ -67,6 +72,9 @@ class MotionSettings:
     """Gain of lids and gaze."""
     brows: float = field(default=1.0, metadata={"range": (0.0, 2.0), "step": 0.05})
     """Gain of the brows' movement."""
+    pose_limit: float = field(default=50.0, metadata={"range": (10.0, 90.0), "step": 5.0})
+    """Turns of the head never go further than this many degrees to the side, nor two thirds of it up or down; they are
+    held back softly from three quarters of the way on. 90 is no limit. Relative mode only."""
     smoothing: float = field(default=0.4, metadata={"range": (0.0, 1.0), "step": 0.05})
     """Strength of the smoothing of the landmarks over time, 0 (none) to 1."""
     scale: Literal["follow", "lock"] = "follow"
@@ -75,7 +83,14 @@ class MotionSettings:
     """Driving frame that corresponds to the portrait; default: the one nearest in pose and expression."""
 
     def __post_init__(self) -> None:
-        for name, low, high in (("pose", 0, 2), ("mouth", 0, 2), ("eyes", 0, 2), ("brows", 0, 2), ("smoothing", 0, 1)):
+        for name, low, high in (
+            ("pose", 0, 2),
+            ("pose_limit", 10, 90),
+            ("mouth", 0, 2),
+            ("eyes", 0, 2),
+            ("brows", 0, 2),
+            ("smoothing", 0, 1),
+        ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be in [{low}, {high}], but got {getattr(self, name)}")
         if self.mode not in ("relative", "absolute") or self.scale not in ("follow", "lock"):
@@ -199,13 +214,41 @@ def _relative_pose(motion: MotionTrack, own: MotionTrack, reference: int, settin
     shift = (motion.translation - motion.translation[reference]) / motion.scale[reference]
     return replace(
         motion,
-        rotation=(turn * Rotation.from_matrix(own.rotation[0])).as_matrix(),
+        rotation=_limited((turn * Rotation.from_matrix(own.rotation[0])).as_matrix(), own, settings.pose_limit),
         translation=own.translation + settings.pose * shift,
         scale=size ** min(settings.pose, 1.0),
         face_width=own.face_width,
         height=own.height,
         width=own.width,
     )
+
+
+def _limited(rotation: np.ndarray, own: MotionTrack, limit: float) -> np.ndarray:
+    """`rotation` (T, 3, 3) with turns away from the camera held back beyond three quarters of `limit`, degrees.
+
+    The head is turned back on the shortest way, so that its tilt stays as it is. A portrait that looks further to the
+    side than the limit keeps its own pose.
+    """
+    if limit >= 90:
+        return rotation
+    yaw, pitch, _ = np.moveaxis(euler_angles(rotation), -1, 0)
+    own_yaw, own_pitch, _ = euler_angles(own.rotation[0])
+    angle = np.hypot(yaw, pitch / _PITCH_SHARE)
+    knee = max(_KNEE * np.deg2rad(limit), float(np.hypot(own_yaw, own_pitch / _PITCH_SHARE)))
+    room = (1 - _KNEE) * np.deg2rad(limit)
+    far = angle > knee
+    held = np.where(far, knee + room * np.tanh((angle - knee) / room), angle)
+    gain = held / np.maximum(angle, 1e-9)
+    before, after = (_looking(y, p) for y, p in ((yaw, pitch), (gain * yaw, gain * pitch)))
+    axis = np.cross(before, after)
+    sine = np.linalg.norm(axis, axis=-1, keepdims=True)
+    back = np.arctan2(sine, (before * after).sum(-1, keepdims=True)) * axis / np.maximum(sine, 1e-9)
+    return np.where(far[:, None, None], Rotation.from_rotvec(back).as_matrix() @ rotation, rotation)
+
+
+def _looking(yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
+    """(T, 3) where a head with these angles looks; see `visiongen.pose.euler_angles`."""
+    return np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), -np.cos(yaw) * np.cos(pitch)], axis=-1)
 
 
 def _steady(size: np.ndarray, reference: int, rate: float) -> np.ndarray:
@@ -231,6 +274,7 @@ def _expression(motion: MotionTrack, own: MotionTrack, reference: int, settings:
     return head - rest
 
 
+@lru_cache(maxsize=16)
 def _gains(settings: MotionSettings) -> np.ndarray:
     """(478,) gain of every landmark, blending smoothly from region to region."""
     points = face_model().points
@@ -245,6 +289,7 @@ def _gains(settings: MotionSettings) -> np.ndarray:
         weight = np.clip(1 - distance / reach, 0, 1)
         weight = weight * weight * (3 - 2 * weight)
         gains = gains * (1 - weight) + gain * weight
+    gains.flags.writeable = False  # shared by all frames of a live session
     return gains
 
 

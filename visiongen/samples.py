@@ -1,4 +1,4 @@
-"""The sample media that come with the package: for the demo, the self-test and first steps."""
+"""The sample media that come with the package: for the demo, the self-test, first steps, and what can go wrong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ from visiongen.errors import MediaError
 
 PORTRAIT, DRIVING = "astronaut.jpg", "driving.mp4"
 """What ``visiongen animate --demo`` uses."""
+
+PROBLEMS = {
+    "occluded": ("painting.png", "problem_occluded.mp4"),
+    "extreme-pose": ("statue.png", "problem_turned.mp4"),
+    "fast-motion": ("astronaut.jpg", "problem_fast.mp4"),
+    "blur": ("astronaut.jpg", "problem_blurred.mp4"),
+    "face-lost": ("statue.png", "problem_lost.mp4"),
+    "several-faces": ("painting.png", "problem_two_faces.mp4"),
+    "out-of-frame": ("cartoon.png", "problem_cut_off.mp4"),
+    "mouth-opened": ("cartoon.png", "driving.mp4"),
+    "unseen-side": ("statue_turned.png", "problem_turned.mp4"),
+}
+"""Kind of a problem (`visiongen.diagnostics.KINDS`) -> names of a portrait and a driving clip that show it."""
 
 
 def sample(name: str) -> Path:
