@@ -1,0 +1,1 @@
+"""How the shipped blendshape weights were made: `collect` teacher data, then `fit`."""
