@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visiongen import hookspecs, plugins
+from visiongen import hookspecs, plugin_host, plugins, testing
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait, Provenance
 from visiongen.errors import MediaError
 
 ROOT = Path(__file__).parents[1]
 PLUGINS_PAGE = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
+KINDS = {plugin_host.hook_name(kind): kind for kind in plugins.PROTOCOLS}
 HOOKS = {name: hook for name, hook in vars(hookspecs).items() if hasattr(hook, "visiongen_spec")}
 
 
@@ -58,7 +59,7 @@ def offered(hook: str, monkeypatch) -> Any:
     exec(compile(code, f"plugins/README.md: {hook}", "exec"), module.__dict__)
     host = plugins.build_manager([InMemory(module.__name__)])
     assert not [failure for failure in host.failures if failure.plugin == module.__name__]
-    kind = hook.removeprefix("visiongen_").removesuffix("s")
+    kind = KINDS[hook]
     (name,) = host.plugins[module.__name__].offers[kind]
     return plugins.load(host.components[kind][name])
 
@@ -73,7 +74,7 @@ def frames(number: int = 3) -> list[FrameBatch]:
 
 
 def test_there_are_hooks():
-    assert set(HOOKS) == {f"visiongen_{kind}s" for kind in plugins.PROTOCOLS}
+    assert set(HOOKS) == set(KINDS)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -83,9 +84,10 @@ def test_every_hook_is_a_heading_with_its_signature(hook):
 
 @pytest.mark.parametrize("kind", plugins.PROTOCOLS)
 def test_every_protocol_is_shown_with_its_signature(kind):
-    protocol = plugins.PROTOCOLS[kind]
-    (method,) = (value for name, value in vars(protocol).items() if inspect.isfunction(value) and name[0] != "_")
-    assert signature(method).replace("(self, ", "(") in section(f"visiongen_{kind}s")
+    protocols = [plugins.PROTOCOLS[kind]] + [hookspecs.MotionExporter] * (kind == "exporter")
+    for protocol in protocols:
+        (method,) = (value for name, value in vars(protocol).items() if inspect.isfunction(value) and name[0] != "_")
+        assert signature(method).replace("(self, ", "(") in section(plugin_host.hook_name(kind))
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -132,6 +134,25 @@ def test_the_example_of_an_exporter_works(monkeypatch, tmp_path):
     with pytest.raises(MediaError, match="cannot write"):
         exporter.export(frames(), tmp_path / "nowhere" / "frames.npz", **how)
     assert [one.name for one in tmp_path.iterdir()] == ["frames.npz"]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_examples_keep_the_contract(hook, monkeypatch, tmp_path):
+    made, kind = offered(hook, monkeypatch), KINDS[hook]
+    component = hookspecs.Component(
+        name="example", summary="", load=lambda options, *, device: made, suffixes=(".npz",) * (kind == "exporter")
+    )
+    arguments = []
+    if kind == "motion-source":
+        arguments = [tmp_path / "nod.turns"]
+        arguments[0].write_text("0 3 6 9 6 3")
+    getattr(testing, f"assert_{kind.replace('-', '_')}_contract")(component, *arguments)
+
+
+def test_every_contract_test_is_named():
+    for name in testing.__all__:
+        if name != "BrokenContract":
+            assert name in PLUGINS_PAGE
 
 
 def test_links_of_the_plugins_page_lead_somewhere():

@@ -9,10 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visiongen import plugins
+from visiongen import plugin_host, plugins
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait, Provenance
 from visiongen.errors import PluginError, WeightsError
-from visiongen.hookspecs import Component, Enhancer, Exporter, Generator
+from visiongen.hookspecs import (
+    Comparison,
+    Component,
+    Enhancer,
+    Exporter,
+    FramePair,
+    Generator,
+    Metric,
+    MotionSource,
+)
+from visiongen.pipeline import Choice, extract_motion
 
 FAKES = Path(__file__).parent / "fake_plugins"
 
@@ -99,10 +109,32 @@ def test_hook_visiongen_exporters(good, tmp_path):
     assert path.read_text() == "2"
 
 
+def test_hook_visiongen_metrics(good):
+    metric = plugins.load(plugins.metrics()["length"])
+    assert isinstance(metric, Metric)
+    run = metric.start(Comparison(fps=25.0, portrait=np.zeros((4, 4, 3), np.uint8)))
+    run.add(FramePair(time=0.0, generated=np.zeros((4, 4, 3)), real=np.zeros((4, 4, 3))))
+    assert run.result() == {"length": 1.0}
+
+
+def test_hook_visiongen_motion_sources(good, tmp_path):
+    source = plugins.load(plugins.motion_source_for(tmp_path / "face.REST"))
+    assert isinstance(source, MotionSource) and "rest" in plugins.motion_sources()
+    assert len(source.extract(tmp_path / "face.rest", start=0.0, end=None, progress=None)) == 1
+    assert extract_motion(tmp_path / "face.rest").face_width == 8
+    assert extract_motion(tmp_path / "face", source="rest").face_width == 8
+    assert extract_motion(tmp_path / "face", source=Choice(name="rest")).face_width == 8
+
+
+def test_endings_that_nobody_claims_are_read_as_video(good):
+    assert plugins.motion_source_for("a.npz").name == "template"
+    assert plugins.motion_source_for("a.mpeg4").name == plugins.motion_source_for("a").name == "video"
+
+
 def test_a_sound_plugin_is_listed(good):
     listed = {plugin.name: plugin for plugin in plugins.installed_plugins()}["good"]
     assert (listed.distribution, listed.version) == ("visiongen-good", "1.0")
-    assert listed.hooks == ("visiongen_enhancers", "visiongen_exporters", "visiongen_generators")
+    assert listed.hooks == tuple(sorted(plugin_host.hook_name(kind) for kind in plugins.PROTOCOLS))
     assert listed.offers["enhancer"] == ("same",) and "still" in listed.offers["generator"]
     assert not [failure for failure in plugins.plugin_failures() if failure.plugin == "good"]
 

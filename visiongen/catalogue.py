@@ -6,18 +6,18 @@ import textwrap
 from typing import Any
 
 from visiongen import plugins
-from visiongen.component_flags import flag_groups, flag_help, installed_components
+from visiongen.component_flags import flag_groups, flag_help
 from visiongen.options import option_fields
 
 _INDENT = " " * 6
 
 
 def catalogue() -> dict[str, Any]:
-    """Plain JSON values: ``components`` (kind -> list), ``plugins``, ``failures``."""
+    """Plain JSON values: ``components`` (kind -> list), ``plugins``, ``switched_off``, ``failures``."""
     prefixes = {(group.kind, group.component.name): group.prefix for group in flag_groups()}
     components = {
         kind: [_component(kind, component, prefixes.get((kind, name), name)) for name, component in found.items()]
-        for kind, found in installed_components().items()
+        for kind, found in plugins.components().items()
     }
     loaded = [
         {"name": p.name, "distribution": p.distribution, "version": p.version, "offers": p.offers}
@@ -27,7 +27,10 @@ def catalogue() -> dict[str, Any]:
         {"plugin": f.plugin, "distribution": f.distribution, "version": f.version, "reason": f.reason}
         for f in plugins.plugin_failures()
     ]
-    return {"components": components, "plugins": loaded, "failures": failures}
+    off = [
+        {"name": p.name, "distribution": p.distribution, "version": p.version} for p in plugins.switched_off_plugins()
+    ]
+    return {"components": components, "plugins": loaded, "switched_off": off, "failures": failures}
 
 
 def _component(kind: str, component: Any, prefix: str) -> dict[str, Any]:
@@ -44,8 +47,10 @@ def _component(kind: str, component: Any, prefix: str) -> dict[str, Any]:
     found = {"name": component.name, "summary": component.summary, "plugin": component.plugin, "options": options}
     if kind == "generator":
         found["needs"] = component.needs
-    if kind == "exporter":
+    if kind in ("exporter", "motion-source"):
         found["suffixes"] = component.suffixes
+    if kind == "exporter":
+        found["writes"] = component.writes
     return found
 
 
@@ -66,6 +71,11 @@ def as_text(found: dict[str, Any], *, width: int = 110) -> str:
                     subsequent_indent=_INDENT + "    ",
                 )
         lines += [""]
+    if found["switched_off"]:
+        lines += ["switched off"]
+        for plugin in found["switched_off"]:
+            lines += [f"  {plugin['name']} ({plugin['distribution']} {plugin['version']})"]
+        lines += [f"{_INDENT}by `visiongen plugins disable` or VISIONGEN_DISABLED", ""]
     if found["failures"]:
         lines += ["cannot be used"]
         for failure in found["failures"]:

@@ -1,275 +1,81 @@
-"""The plugin host: finds plugins, keeps broken ones from costing more than themselves, and makes what was chosen.
-
-The built-in components are plugins too and come through the same door, first. Then every entry point of the group
-``visiongen`` of every installed distribution is loaded, in alphabetical order, inside its own ``try``: pluggy's own
-loader stops at the first broken one. Whatever goes wrong is kept as a `PluginFailure` and shown by listings.
+"""Installed components by kind and name, chosen and loaded; how they are found is in `visiongen.plugin_host`.
 
 ``VISIONGEN_PLUGINS`` in the environment chooses among third-party plugins: unset all, empty none, a comma list of
-plugin or distribution names only these. A process sees newly installed plugins after a restart.
+plugin or distribution names only these. ``VISIONGEN_DISABLED`` and the user's setting (`visiongen.plugin_switches`)
+switch some of them off. A process sees newly installed plugins after a restart.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import difflib
-import importlib
-import importlib.metadata
 import os
-import re
-import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from importlib.metadata import Distribution, EntryPoint
+import weakref
+from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
-import pluggy
-
-from visiongen import hookspecs
-from visiongen.errors import PluginError, VisionGenError
+from visiongen.errors import MediaError, PluginError, VisionGenError
 from visiongen.hookspecs import Component
 from visiongen.options import check_options
+from visiongen.plugin_host import (
+    ANYTHING,
+    BUILT_INS,
+    ENVIRONMENT_VARIABLE,
+    PROTOCOLS,
+    Host,
+    InstalledPlugin,
+    Kind,
+    PluginFailure,
+    build_manager,
+    wanted_protocol,
+)
+from visiongen.plugin_switches import switched_off_by_environment, switched_off_by_user
 
-BUILT_INS = ("visiongen.generators", "visiongen.enhancers", "visiongen.exporters")
-ENVIRONMENT_VARIABLE = "VISIONGEN_PLUGINS"
-
-Kind = Literal["generator", "enhancer", "exporter"]
-PROTOCOLS: dict[str, type] = {
-    "generator": hookspecs.Generator,
-    "enhancer": hookspecs.Enhancer,
-    "exporter": hookspecs.Exporter,
-}
-"""Kind of component -> what its `load` must give; the hook of a kind is ``visiongen_<kind>s``."""
-
-_ANYTHING = (Exception, SystemExit)  # third-party code may raise anything, and some modules exit when imported
-
-
-@dataclass(frozen=True, kw_only=True)
-class InstalledPlugin:
-    """A plugin that was loaded."""
-
-    name: str
-    """The key of its entry point, or the module of a built-in."""
-    distribution: str
-    version: str
-    hooks: tuple[str, ...] = ()
-    offers: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Kind -> names of its components that can be chosen."""
-
-    def __str__(self) -> str:
-        return f"plugin {self.name!r} ({self.distribution} {self.version})"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PluginFailure:
-    """A plugin, or a part of one, that cannot be used."""
-
-    plugin: str
-    """The key of its entry point."""
-    distribution: str
-    """"" where there is none."""
-    version: str
-    reason: str
-    """One sentence."""
-    details: str = field(default="", compare=False)
-    """The traceback, for the plugin's author; "" where there is none."""
-
-    def __str__(self) -> str:
-        source = f" ({self.distribution} {self.version})" if self.distribution else ""
-        return f"{self.plugin}{source}: {self.reason}"
-
-
-@dataclass(kw_only=True)
-class Host:
-    """A manager and all that was found with it."""
-
-    manager: pluggy.PluginManager
-    plugins: dict[str, InstalledPlugin] = field(default_factory=dict)
-    """By name, in order of precedence."""
-    components: dict[str, dict[str, Component]] = field(default_factory=lambda: {kind: {} for kind in PROTOCOLS})
-    """Kind -> name -> component, in order of precedence."""
-    failures: list[PluginFailure] = field(default_factory=list)
-
-    def fail(self, plugin: InstalledPlugin, error: BaseException | str) -> None:
-        """Notes that (a part of) `plugin` cannot be used."""
-        reason, details = str(error), ""
-        if isinstance(error, BaseException):
-            details = "".join(traceback.format_exception(error))
-            if not isinstance(error, PluginError):
-                reason = f"{type(error).__name__}: {error}"
-        self.failures.append(
-            PluginFailure(
-                plugin=plugin.name,
-                distribution=plugin.distribution,
-                version=plugin.version,
-                reason=" ".join(reason.split()),
-                details=details,
-            )
-        )
-
-
-def build_manager(installed: Iterable[Distribution] | None = None, *, only: str | None = None) -> Host:
-    """Everything the built-ins and the plugins of `installed` offer.
-
-    Args:
-        installed: Distributions to look through; None: all that are installed.
-        only: As the environment variable: None all, "" none, comma list only these third-party plugins.
-    """
-    manager = pluggy.PluginManager("visiongen")
-    manager.add_hookspecs(hookspecs)
-    host = Host(manager=manager)
-    for name in BUILT_INS:
-        plugin = InstalledPlugin(name=name, distribution="visiongen", version=_own_version())
-        _register(host, plugin, partial(importlib.import_module, name))
-    found = sorted(_entry_points(host, installed), key=lambda pair: (pair[0].name, pair[0].distribution))
-    for plugin, entry_point in _selected(host, found, only):
-        _register(host, plugin, entry_point.load)
-    for kind in PROTOCOLS:
-        _read_offers(host, kind)
-    return host
-
-
-def _own_version() -> str:
-    try:
-        return importlib.metadata.version("visiongen")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"  # run from a checkout
-
-
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _entry_points(host: Host, installed: Iterable[Distribution] | None) -> Iterator[tuple[InstalledPlugin, EntryPoint]]:
-    seen: set[str] = set()
-    for distribution in importlib.metadata.distributions() if installed is None else installed:
-        try:
-            if "visiongen" not in (distribution.read_text("entry_points.txt") or ""):
-                continue  # almost all; their metadata need not be parsed
-            plugin = _distribution_of(distribution)
-            if _normalized(plugin.distribution) in seen:  # one distribution on the path twice: the first is imported
-                continue
-            seen.add(_normalized(plugin.distribution))
-            for entry_point in distribution.entry_points:
-                if entry_point.group == "visiongen":
-                    yield dataclasses.replace(plugin, name=entry_point.name, offers={}), entry_point
-        except Exception as error:  # damaged files
-            plugin = _distribution_of(distribution)
-            if _normalized(plugin.name).startswith("visiongen"):  # other people's damage is not ours to report
-                host.fail(plugin, error)
-
-
-def _distribution_of(distribution: Distribution) -> InstalledPlugin:
-    try:
-        name, version = distribution.metadata["Name"] or "", distribution.metadata["Version"] or "?"
-    except Exception:  # a left-over of an interrupted installation
-        name, version = "", "?"
-    return InstalledPlugin(name=name, distribution=name, version=version)
-
-
-def _selected(
-    host: Host, found: list[tuple[InstalledPlugin, EntryPoint]], only: str | None
-) -> list[tuple[InstalledPlugin, EntryPoint]]:
-    if only is None:
-        return found
-    wanted = {name.strip(): False for name in only.split(",") if name.strip()}  # name -> was found
-    chosen = []
-    for plugin, entry_point in found:
-        names = [
-            name for name in wanted if name == plugin.name or _normalized(name) == _normalized(plugin.distribution)
-        ]
-        wanted.update(dict.fromkeys(names, True))
-        if names:
-            chosen.append((plugin, entry_point))
-    for name in (name for name, was_found in wanted.items() if not was_found):
-        host.fail(
-            InstalledPlugin(name=name, distribution="", version=""),
-            f"{ENVIRONMENT_VARIABLE} names {name!r}, but no such plugin is installed; "
-            f"installed: {', '.join(sorted({plugin.name for plugin, _ in found})) or 'none'}",
-        )
-    return chosen
-
-
-def _register(host: Host, plugin: InstalledPlugin, load: Callable[[], Any]) -> None:
-    if plugin.name in host.plugins:
-        host.fail(plugin, f"the plugin name {plugin.name!r} is already taken by {host.plugins[plugin.name]}")
-        return
-    try:
-        module = load()
-        if not isinstance(module, ModuleType):  # a class would register, and fail when its hooks are called
-            raise PluginError(f"the entry point must name a module, not {module!r}")
-        host.manager.register(module, name=plugin.name)
-        host.manager.check_pending()  # raises for a misspelt hook, which would otherwise never be called
-        hooks = tuple(sorted(caller.name for caller in host.manager.get_hookcallers(module) or ()))
-        if not hooks:
-            raise PluginError("the module implements no hook; is @hookimpl missing above visiongen_...()?")
-    except _ANYTHING as error:
-        if host.manager.has_plugin(plugin.name):  # pluggy 1.6 leaves half-registered plugins behind
-            host.manager.unregister(name=plugin.name)
-        host.fail(plugin, error)
-    else:
-        host.plugins[plugin.name] = dataclasses.replace(plugin, hooks=hooks)
-
-
-def _read_offers(host: Host, kind: str) -> None:
-    precedence = list(host.plugins)
-    caller = getattr(host.manager.hook, f"visiongen_{kind}s")
-    # Called one by one: in pluggy's own call, one that raises loses the offers of all.
-    for implementation in sorted(caller.get_hookimpls(), key=lambda found: precedence.index(found.plugin_name)):
-        plugin = host.plugins[implementation.plugin_name]
-        try:
-            offers = implementation.function()
-            if isinstance(offers, str | Component) or not isinstance(offers, Iterable):
-                raise PluginError(f"{caller.name}() must return an iterable of Component, not {offers!r}")
-            for offer in offers:
-                _add_offer(host, kind, plugin, offer)
-        except _ANYTHING as error:
-            host.fail(plugin, error)
-
-
-def _add_offer(host: Host, kind: str, plugin: InstalledPlugin, offer: Any) -> None:
-    taken = host.components[kind]
-    try:
-        _check_offer(kind, offer)
-        if offer.name in taken:
-            raise PluginError(
-                f"{kind} {offer.name!r} is already offered by {taken[offer.name].plugin}; that of {plugin} is left out"
-            )
-    except _ANYTHING as error:
-        host.fail(plugin, error)
-        return
-    taken[offer.name] = dataclasses.replace(offer, plugin=f"{plugin.distribution} {plugin.version}")
-    plugin.offers[kind] = (*plugin.offers.get(kind, ()), offer.name)
-
-
-def _check_offer(kind: str, offer: Any) -> None:
-    if not isinstance(offer, Component):
-        raise PluginError(f"visiongen_{kind}s() must offer Components, not {offer!r}")
-    if not (isinstance(offer.name, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", offer.name)):
-        raise PluginError(f"{kind} {offer.name!r}: a name consists of lower case letters, digits and single dashes")
-    if not (isinstance(offer.summary, str) and callable(offer.load) and offer.needs in ("motion", "pixels")):
-        raise PluginError(f"{kind} {offer.name!r} needs a summary, a callable `load`, and `needs` 'motion' or 'pixels'")
-    suffixes = offer.suffixes
-    if not (isinstance(suffixes, tuple) and all(isinstance(one, str) and one.startswith(".") for one in suffixes)):
-        raise PluginError(f"{kind} {offer.name!r}: `suffixes` is a tuple like ('.mp4',), not {suffixes!r}")
-    try:
-        check_options(offer.options())
-        if not offer.options.__dataclass_params__.frozen:
-            raise TypeError(f"{offer.options.__name__} is not frozen; write @dataclass(frozen=True)")
-    except (TypeError, ValueError) as error:
-        raise PluginError(f"the options of {kind} {offer.name!r} cannot be used: {error}") from error
+__all__ = [
+    "BUILT_INS",
+    "ENVIRONMENT_VARIABLE",
+    "PROTOCOLS",
+    "Host",
+    "InstalledPlugin",
+    "Kind",
+    "PluginFailure",
+    "build_manager",
+    "choose",
+    "components",
+    "enhancers",
+    "exporter_for",
+    "exporters",
+    "generators",
+    "host",
+    "installed_plugins",
+    "load",
+    "metrics",
+    "motion_source_for",
+    "motion_sources",
+    "plugin_failures",
+    "switched_off_plugins",
+    "title_of",
+]
 
 
 @lru_cache(maxsize=8)
-def _host(only: str | None) -> Host:
-    return build_manager(only=only)
+def _host(only: str | None, without: frozenset[str], damage: str) -> Host:
+    found = build_manager(only=only, without=without)
+    if damage:
+        found.fail(InstalledPlugin(name="settings", distribution="", version=""), damage)
+    return found
 
 
 def host() -> Host:
-    """The host of this process, built when first asked for."""
-    return _host(os.environ.get(ENVIRONMENT_VARIABLE))
+    """The host of this process, built when first asked for, and again when plugins were switched on or off."""
+    without, damage = switched_off_by_environment(), ""
+    try:
+        without |= switched_off_by_user()
+    except MediaError as error:  # a damaged setting must not hide all components
+        damage = str(error)
+    return _host(os.environ.get(ENVIRONMENT_VARIABLE), without, damage)
 
 
 def _components(kind: str) -> dict[str, Component]:
@@ -291,9 +97,29 @@ def exporters() -> dict[str, Component]:
     return _components("exporter")
 
 
+def metrics() -> dict[str, Component]:
+    """All metrics by name."""
+    return _components("metric")
+
+
+def motion_sources() -> dict[str, Component]:
+    """All motion sources by name."""
+    return _components("motion-source")
+
+
+def components() -> dict[str, dict[str, Component]]:
+    """Kind -> name -> component, of all kinds."""
+    return {kind: _components(kind) for kind in PROTOCOLS}
+
+
 def installed_plugins() -> tuple[InstalledPlugin, ...]:
     """All plugins that were loaded, the built-ins first."""
     return tuple(host().plugins.values())
+
+
+def switched_off_plugins() -> tuple[InstalledPlugin, ...]:
+    """All that are installed and switched off; their modules are not imported."""
+    return tuple(host().switched_off)
 
 
 def plugin_failures() -> tuple[PluginFailure, ...]:
@@ -340,19 +166,31 @@ def exporter_for(path: Path | str) -> Component:
     raise PluginError(f"no exporter writes {path.name!r}, a name {what}; {_listing(endings)}{folder}{_failure_hint()}")
 
 
-def load(component: Component, options: Any = None, *, device: str = "cpu") -> Any:
-    """The generator, enhancer or exporter that `component` offers, ready for use.
+def motion_source_for(path: Path | str) -> Component:
+    """The motion source that the ending of `path` chooses; `video` for endings that none claims."""
+    name = Path(path).name.lower()
+    offers = host().components["motion-source"].values()
+    matches = [(len(end), offer) for offer in offers for end in offer.suffixes if name.endswith(end.lower())]
+    longest = max((length for length, _ in matches), default=0)
+    return next((offer for length, offer in matches if length == longest), None) or choose("motion-source", "video")
+
+
+def load(component: Component, options: Any = None, *, device: str = "cpu", kind: Kind | None = None) -> Any:
+    """What `component` offers (a generator, an enhancer, ...), ready for use.
 
     Args:
-        component: From `choose`, `exporter_for` or a listing.
+        component: From `choose`, `exporter_for`, `motion_source_for` or a listing.
         options: An instance of ``component.options``; None: its defaults.
         device: "cpu" or "cuda".
+        kind: Of the component; None: found out, which needs it to be installed.
     Raises:
         PluginError: The options are of another type or out of range, or the plugin failed.
         VisionGenError: What the component itself reports, such as missing weights.
     """
-    kinds = [kind for kind in PROTOCOLS if host().components[kind].get(component.name) == component] or list(PROTOCOLS)
+    found = [kind] if kind else [k for k in PROTOCOLS if host().components[k].get(component.name) == component]
+    kinds = found or list(PROTOCOLS)
     title = f"{kinds[0] if len(kinds) == 1 else 'component'} {component.name!r}"
+    maker = component.plugin or "an unnamed plugin"
     options = component.options() if options is None else options
     if not isinstance(options, component.options):
         raise PluginError(f"{title} takes {component.options.__name__}, not {type(options).__name__}")
@@ -364,13 +202,26 @@ def load(component: Component, options: Any = None, *, device: str = "cpu") -> A
         loaded = component.load(options, device=device)
     except VisionGenError:
         raise
-    except _ANYTHING as error:
-        plugin = component.plugin or "an unnamed plugin"
-        raise PluginError(f"{title} of {plugin} failed to load: {type(error).__name__}: {error}") from error
-    if isinstance(loaded, type) or not isinstance(loaded, tuple(PROTOCOLS[kind] for kind in kinds)):
-        wanted = " or ".join(PROTOCOLS[kind].__name__ for kind in kinds)
-        raise PluginError(f"{title} of {component.plugin or 'an unnamed plugin'} gave {loaded!r}, which is no {wanted}")
+    except ANYTHING as error:
+        raise PluginError(f"{title} of {maker} failed to load: {type(error).__name__}: {error}") from error
+    wanted = tuple(wanted_protocol(kind, component) for kind in kinds)
+    if isinstance(loaded, type) or not isinstance(loaded, wanted):
+        names = " or ".join(protocol.__name__ for protocol in wanted)
+        raise PluginError(f"{title} of {maker} gave {loaded!r}, which is no {names}")
+    with contextlib.suppress(TypeError):  # what cannot be noted down is called by its class
+        _TITLES[loaded] = f"{title} of {maker}"
     return loaded
+
+
+_TITLES: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+
+
+def title_of(loaded: Any) -> str:
+    """How messages call a loaded component: kind, name and the plugin it came from."""
+    with contextlib.suppress(TypeError):
+        if loaded in _TITLES:
+            return _TITLES[loaded]
+    return f"the component {type(loaded).__name__}"
 
 
 def _listing(names: Collection[str]) -> str:

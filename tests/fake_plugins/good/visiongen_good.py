@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from visiongen.datatypes import FrameBatch
-from visiongen.hookspecs import Component, hookimpl
+import numpy as np
+
+from visiongen.datatypes import FrameBatch, MotionTrack
+from visiongen.hookspecs import Component, Score, hookimpl
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,38 @@ class Count:
         return number
 
 
+class Length:
+    scores = (Score(name="length", title="Length", better="none", unit="frames"),)
+
+    def start(self, comparison):
+        return LengthRun()
+
+
+class LengthRun:
+    frames = 0
+
+    def add(self, pair):
+        self.frames += 1
+
+    def result(self):
+        return {"length": float(self.frames)}
+
+
+class Rest:
+    def extract(self, path, *, start, end, progress):
+        return MotionTrack(
+            rotation=np.eye(3)[None],
+            translation=np.zeros((1, 3)),
+            scale=np.ones(1),
+            offsets=np.zeros((1, 478, 3)),
+            visible=[True],
+            times=[0.0],
+            face_width=8.0,
+            height=16,
+            width=16,
+        )
+
+
 def fail(options, *, device):
     raise OSError("the disk is gone")
 
@@ -66,4 +100,16 @@ def visiongen_exporters():
         Component(name="count", summary="Counts", load=load, suffixes=(".count", ".count.txt")),
         Component(name="plain", summary="Counts too", load=load, suffixes=(".txt",)),
         Component(name="heap", summary="Fills a folder", load=load),
+    )
+
+
+@hookimpl
+def visiongen_metrics():
+    yield Component(name="length", summary="Counts frames", load=lambda options, *, device: Length())
+
+
+@hookimpl
+def visiongen_motion_sources():
+    yield Component(
+        name="rest", summary="A face at rest", load=lambda options, *, device: Rest(), suffixes=(".rest", ".deep.rest")
     )
