@@ -1,0 +1,28 @@
+"""``streamlit run studio/app.py``: the web application round the script `main.py`: its routes and its safety headers."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+if str(FOLDER.parent) not in sys.path:
+    sys.path.insert(0, str(FOLDER.parent))  # the folder that holds `studio`, from wherever it is started
+
+import streamlit as st  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
+
+from studio.headers import SecurityHeaders  # noqa: E402
+
+
+def _routes() -> list:
+    """The WebSocket of the page Live, where that is there."""
+    if importlib.util.find_spec("studio.live_route") is None:
+        return []
+    from studio.live_route import routes
+
+    return routes()
+
+
+app = st.App(FOLDER / "main.py", routes=_routes(), middleware=[Middleware(SecurityHeaders)])

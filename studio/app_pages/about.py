@@ -1,0 +1,146 @@
+"""About: what this studio runs on, what the weights were made of, and how to use it responsibly."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from studio.installation import begin_device_probe, doctor, versions, weights_card
+from studio.session import explain, get_store
+from studio.uploads import forget_session
+from visiongen.errors import VisionGenError
+
+_MARKS = {"fine": ":green-badge[fine]", "odd": ":orange-badge[note]", "broken": ":red-badge[broken]"}
+_SCORES = ("SSIM", "AKD", "KSR", "PSNR", "L1", "sharpness", "jitter")
+_RESPONSIBLE = """
+- Move only faces whose owners have agreed, or that are nobody's: statues, drawings, made-up people.
+- Do not make people say or do what they did not. Do not deceive, harass or defame anybody with results.
+- Follow the laws where you are on likeness and on marking synthetic media. In the EU, Article 50 of the AI Act applies.
+- Every result is marked as synthetic in its file's metadata, with the settings and the checksums of the inputs. Leave the mark
+  in, and say beside a published film that it is one.
+"""
+_CONSENT = """
+Before a render of your own media the page Animate asks you to confirm that you may use the face and the clip. Nobody else
+can know that for you: ask the person in the picture, tell them what you will make and where it will be seen, and delete it
+when they ask.
+"""
+_PRIVACY = """
+Everything happens on this machine. Pictures, clips, camera images and ratings are sent nowhere, nothing is downloaded
+when the studio runs, and no usage is counted. The studio answers only to browsers on this machine. Uploads that no run
+needs are removed after a day.
+"""
+
+
+@st.cache_resource(show_spinner=False)
+def _probe() -> Future:
+    return begin_device_probe()
+
+
+def _device() -> None:
+    """The device of renders; the first look takes a few seconds, in a process of its own."""
+    probe = _probe()
+
+    @st.fragment(run_every=None if probe.done() else 0.5)
+    def show() -> None:
+        if not probe.done():
+            st.caption("Looking for the device …")
+            return
+        try:
+            facts: dict[str, Any] = probe.result()
+        except VisionGenError as error:
+            st.error(str(error))
+            return
+        name, detail = st.columns(2)
+        name.metric("Device", facts["gpu"] if facts["device"] == "cuda" else "CPU")
+        if facts["device"] == "cuda":
+            detail.metric("GPU memory", f"{facts['memory_gb']} GB")
+        else:
+            detail.metric("CPU", f"{facts['threads']} threads, {facts['cpu']}")
+
+    show()
+
+
+def installation() -> None:
+    """Device, versions, and a check."""
+    _device()
+    st.dataframe(
+        pd.DataFrame(versions().items(), columns=["library", "version"]),
+        hide_index=True,
+        width="stretch",
+        height="content",
+    )
+    if st.button("Check this installation", help="Runs `visiongen doctor`: versions, device, weights, encoders, plugins, and a "
+                                                 "small render. Takes some seconds."):  # fmt: skip
+        with st.spinner("Checking …"):
+            try:
+                st.session_state["about.findings"] = doctor()
+            except VisionGenError as error:
+                st.session_state["about.findings"] = [{"name": "doctor", "state": "broken", "text": str(error)}]
+    for finding in st.session_state.get("about.findings", []):
+        with st.container(border=True):
+            st.markdown(f"{_MARKS[finding['state']]} **{finding['name']}**")
+            st.write(finding["text"])
+
+
+def weights() -> None:
+    """The model card of the shipped weights."""
+    try:
+        card = weights_card()
+    except VisionGenError as error:
+        st.error(str(error))
+        return
+    st.markdown(f"**{card.get('name', 'Weights')}** · {card['size_mb']} MB · sha256 `{card['sha256'][:16]}…`")
+    st.write(card.get("intended_use", ""))
+    st.markdown("**Trained on**")
+    origin = {**card.get("data", {}), "hardware": card.get("hardware", "unknown")}
+    st.markdown("\n".join(f"- {name}: {text}" for name, text in origin.items()))
+    scores = card.get("scores", {})
+    methods = {name: values for name, values in scores.items() if isinstance(values, dict)}
+    if methods:
+        st.markdown("**How good it is**")
+        names = [name for name in _SCORES if any(name in values for values in methods.values())]
+        table = pd.DataFrame({method: {n: values.get(n) for n in names} for method, values in methods.items()}).T
+        st.dataframe(
+            table, width="stretch", column_config={n: st.column_config.NumberColumn(format="%.4g") for n in names}
+        )
+        st.caption(scores.get("protocol", ""))
+    if failures := card.get("known_failures"):
+        st.markdown("**What it cannot do well**")
+        st.markdown("\n".join(f"- {one}" for one in failures))
+    with st.expander("The whole model card"):
+        st.json(card)
+
+
+def storage() -> None:
+    """Where things are kept, and a way to forget uploads."""
+    from studio.session import session_id
+
+    store = get_store()
+    st.markdown(f"Runs, uploads and ratings are kept in `{store.root}`.")
+    if st.button("Forget my uploads", help="Removes the pictures and clips of this session that no run needs."):
+        try:
+            forget_session(store, session_id())
+            st.success("Uploads that no run needs are removed. Runs are deleted in the Gallery.")
+        except OSError as error:
+            st.error(explain(error))
+
+
+st.title("About", anchor=False)
+st.write("VisionGen 3D brings one picture of a face to life with a short driving video. MIT licence.")
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("Responsible use", anchor=False)
+    st.markdown(_RESPONSIBLE)
+    st.subheader("Consent", anchor=False)
+    st.markdown(_CONSENT)
+    st.subheader("Privacy", anchor=False)
+    st.markdown(_PRIVACY)
+    storage()
+with right:
+    st.subheader("This installation", anchor=False)
+    installation()
+st.subheader("Weights of the default generator", anchor=False)
+weights()

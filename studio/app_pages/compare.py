@@ -1,0 +1,219 @@
+"""Compare: two generators or settings on the same input."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from studio.compare_data import (
+    Difference,
+    pixel_difference,
+    same_input,
+    score_rows,
+    settings_that_differ,
+    strip_picture,
+    telling_frames,
+)
+from studio.compare_start import follow_started, offer_two, variant_form
+from studio.components import compare_player
+from studio.components.compare import Focus, focus_on
+from studio.figures import clicked_frame, rows_figure
+from studio.frame_pack import frame_pack
+from studio.inspect_data import described, run_data
+from studio.measurements import heading, of_run, ordered
+from studio.run_choice import choose_run
+from studio.session import current_run, get_store, open_page, remember_run
+from studio.store import Run
+
+_STRIP = 6
+
+
+def _choose(runs: list[Run]) -> tuple[Run, Run]:
+    now = current_run()
+    a, b = st.columns(2)
+    with a:
+        # Another page may have opened another run since this list was drawn.
+        if now is not None and st.session_state.get("compare_opened") != now.id:
+            st.session_state["compare_opened"] = now.id
+            if now.id != st.session_state.get("compare_b") and any(run.id == now.id for run in runs):
+                st.session_state["compare_a"] = now.id
+        first = choose_run(runs, label="A (left)", key="compare_a", default=now.id if now else None)
+        st.caption(described(first.settings))
+    with b:
+        others = [run for run in runs if run.id != first.id]
+        alike = next((run.id for run in others if same_input(run, first)), None)
+        second = choose_run(others, label="B (right)", key="compare_b", default=alike)
+        st.caption(described(second.settings))
+    if st.session_state.get("compare_opened") != first.id:
+        st.session_state["compare_opened"] = first.id
+    remember_run(first.id)
+    return first, second
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _difference(one: str, other: str, _one: Run, _other: Run) -> Difference:
+    bar = st.progress(0.0, text="Comparing the frames …")
+    films = [frame_pack(run.folder / "result.mp4") for run in (_one, _other)]
+    found = pixel_difference(
+        *films, progress=lambda done, total: bar.progress(done / total, text="Comparing the frames …")
+    )
+    bar.empty()
+    return found
+
+
+def _names(one: Run, other: Run) -> tuple[str, str]:
+    """What the two are called on the player."""
+    if one.settings.generator.name != other.settings.generator.name:
+        return f"A: {one.settings.generator.name}", f"B: {other.settings.generator.name}"
+    return "A", "B"
+
+
+def _focus(one: Run, other: Run, labels: tuple[str, str]) -> dict[str, Focus]:
+    """Where the faces are, by the names of the films; of the portrait where it is as large as the result."""
+    found = {}
+    for label, run in zip(labels, (one, other)):
+        data = run_data(run)
+        found[label] = focus_on(data.tracks["target"], data.size("target"))
+        if "driving" in data.names:
+            found["Driver"] = focus_on(data.tracks["driving"], data.size("driving"))
+    if one.settings.full:
+        found["Portrait"] = found[labels[0]]
+    return found
+
+
+def _player(one: Run, other: Run) -> None:
+    others = {
+        name: path
+        for name, path in (("Portrait", one.file("portrait.png")), ("Driver", one.file("driving.mp4")))
+        if path
+    }
+    frames = min(one.frames, other.frames) or None
+    st.session_state["frame"] = min(max(int(st.session_state.get("frame") or 0), 0), max(frames or 1, 1) - 1)
+    labels = _names(one, other)
+    compare_player(
+        left=one.file("result.mp4"), right=other.file("result.mp4"), labels=labels, others=others, fps=one.fps,
+        frames=frames, frame=st.session_state["frame"], on_frame=_go_to, focus=_focus(one, other, labels), key="compare_player",
+    )  # fmt: skip
+
+
+def _table(one: Run, other: Run) -> None:
+    differing = settings_that_differ(one.settings, other.settings)
+    left, right = st.columns([2, 3])
+    with left:
+        st.subheader("What differs")
+        if differing:
+            st.dataframe(
+                {"Setting": list(differing), "A": [a for a, _ in differing.values()], "B": [b for _, b in differing.values()]},
+                hide_index=True, width="stretch",
+            )  # fmt: skip
+        else:
+            st.caption("Nothing: both were made with the same settings.")
+        speed = [
+            f"{name} {run.frames_per_second:.1f}" for name, run in (("A", one), ("B", other)) if run.frames_per_second
+        ]
+        if speed:
+            st.caption(
+                "Rendered frames a second: "
+                + ", ".join(speed)
+                + f" ({one.device or 'cpu'} and {other.device or 'cpu'})."
+            )
+    with right:
+        st.subheader("Scores")
+        rows = score_rows(one, other)
+        if rows:
+            st.dataframe({name: [row[name] for row in rows] for name in rows[0]}, hide_index=True, width="stretch")
+            st.caption("Arrows point to the better values. Hover over a meaning to read all of it.")
+        else:
+            st.caption("Neither run was measured.")
+
+
+def _charts(one: Run, other: Run, difference: Difference) -> None:
+    st.subheader("Frame by frame")
+    measured = {name: of_run(run).series for name, run in (("A", one), ("B", other))}
+    shared = [name for name in ordered({*measured["A"], *measured["B"]})
+              if any(name in series and np.isfinite(series[name]).any() for series in measured.values())]  # fmt: skip
+    length = len(difference.mean)
+    rows = {}
+    known = st.pills("Curves", shared, format_func=lambda name: heading(name), selection_mode="multi", default=shared[:3],
+                     key="compare_curves") if shared else []  # fmt: skip
+    for name in known or []:
+        rows[heading(name)] = {
+            run: _as_long(series[name], length) for run, series in measured.items() if name in series
+        }
+    rows["Pixels apart"] = {"mean": difference.mean, "worst hundredth": difference.spots}
+    figure = rows_figure(np.arange(length) / float(one.fps), rows, frame=st.session_state.get("frame"), row_height=130)
+    figure.update_layout(clickmode="event+select")
+    st.plotly_chart(
+        figure, key="compare_chart", on_select=_go_to_clicked, selection_mode="points", config={"displaylogo": False}
+    )
+    st.caption("Click on a curve to go to that frame. Pixels apart: absolute difference of the two films, 0 to 1.")
+
+
+def _go_to_clicked() -> None:
+    frame = clicked_frame(st.session_state.get("compare_chart"))
+    # A second click on the same point takes the selection back: it means the same frame.
+    frame = st.session_state.get("compare_clicked") if frame is None else frame
+    if frame is not None:
+        st.session_state["frame"] = st.session_state["compare_clicked"] = frame
+
+
+def _as_long(values: np.ndarray, length: int) -> np.ndarray:
+    result = np.full(length, np.nan)
+    result[: min(len(values), length)] = values[:length]
+    return result
+
+
+def _go_to(frame: int) -> None:
+    st.session_state["frame"] = frame
+
+
+def _strip(one: Run, other: Run, difference: Difference) -> None:
+    st.subheader("Where they differ most")
+    amplify = st.slider("Amplify the difference", 1, 16, 4, key="compare_amplify", format="%d×", width=320)
+    films = [frame_pack(run.folder / "result.mp4") for run in (one, other)]
+    chosen = telling_frames(difference.spots, _STRIP)
+    face = focus_on(run_data(one).tracks["target"], run_data(one).size("target"))
+    for first in range(0, len(chosen), 2):
+        for column, frame in zip(st.columns(2), chosen[first : first + 2]):
+            with column:
+                st.image(strip_picture(*films, frame, face, amplify=amplify), width="stretch")
+                text, button = st.columns([3, 1], vertical_alignment="center")
+                text.caption(
+                    f"Frame {frame}: A, B, and how they differ; {100 * difference.spots[frame]:.0f} % apart at worst"
+                )
+                button.button(f"Go to {frame}", key=f"strip {frame}", on_click=_go_to, args=(frame,), width="stretch")
+
+
+def _page() -> None:
+    follow_started()
+    runs = [run for run in get_store().runs(states=("done",)) if run.file("result.mp4")]
+    if not runs:
+        st.title("Compare")
+        offer_two()
+        return
+    if len(runs) == 1:
+        run = choose_run(runs, label="A (left)", key="compare_a")
+        st.info("This is the only result so far. Render its input again with something else to have two.")
+        variant_form(run)
+        return
+    one, other = _choose(runs)
+    with st.expander("Render another one to compare with A", icon=":material/add:"):
+        variant_form(one)
+    if not same_input(one, other):
+        st.warning("A and B do not move the same picture by the same piece of the same clip: frames are set side by side by "
+                   "their number.")  # fmt: skip
+    difference = _difference(one.id, other.id, one, other)
+
+    @st.fragment
+    def looking() -> None:
+        _player(one, other)
+        _table(one, other)
+        _charts(one, other, difference)
+        _strip(one, other, difference)
+
+    looking()
+    if st.button("Look into A", icon=":material/frame_inspect:"):
+        open_page("app_pages/inspect_frames.py", run=one.id)
+
+
+_page()

@@ -1,0 +1,79 @@
+"""Inspect: every frame of a run, with landmarks, motion and what the generator made of them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from studio.components.scrubber import publish, scrubber
+from studio.frame_pack import frame_pack
+from studio.inspect_data import RunData, described, marks, panels, run_data
+from studio.inspect_views import LANDMARKS, VIEWS, draw, follow
+from studio.run_choice import choose_current_run, inspectable_runs, offer_example
+from studio.session import open_page
+
+# Key in the session's state: the frame that is looked at, shared with other pages. (A string here would be shown.)
+_FRAME = "frame"
+
+
+def _prepare_films(data: RunData) -> None:
+    """Makes the packs of frames where they are missing, with a bar: of a long film it takes a few seconds."""
+    for name in ("driving", "result"):
+        film = data.run.file(f"{name}.mp4")
+        if film is None or film.with_name(f".{film.stem}.frames").exists():
+            continue
+        bar = st.progress(0.0, text="Preparing the frames …")
+        frame_pack(film, progress=lambda done, total, bar=bar: bar.progress(min(done / (total or data.frames), 1.0),
+                                                                            text="Preparing the frames …"))  # fmt: skip
+        bar.empty()
+
+
+def _show(data: RunData) -> None:
+    _prepare_films(data)
+    files = publish(panels(data), key="scrubber")
+    found = marks(data.run, data.frames)
+    st.session_state[_FRAME] = min(max(int(st.session_state.get(_FRAME) or 0), 0), data.frames - 1)
+
+    st.session_state.setdefault("inspect_view", next(iter(VIEWS)))
+
+    @st.fragment
+    def looking() -> None:
+        frame = st.session_state[_FRAME]
+        view = st.session_state["inspect_view"]
+        scrubber(
+            files, frames=data.frames, frame=frame, fps=data.run.fps, marks=found,
+            chosen=st.session_state.get(LANDMARKS, ()) if view == "Trajectories" else (),
+            on_frame=lambda one: st.session_state.update({_FRAME: one}), on_landmark=_follow, key="scrubber",
+        )  # fmt: skip
+        view = st.segmented_control(
+            "Look at", list(VIEWS), key="inspect_view", required=True,
+            label_visibility="collapsed", persist_state="session", width="stretch",
+        )  # fmt: skip
+        draw(view, data, st.session_state[_FRAME])
+
+    looking()
+
+
+def _follow(landmark: int) -> None:
+    follow(landmark)
+    st.session_state["inspect_view"] = "Trajectories"
+
+
+def _page() -> None:
+    runs = inspectable_runs()
+    if not runs:
+        st.title("Inspect")
+        offer_example("look into")
+        return
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    with left:
+        run = choose_current_run(runs)
+    with right:
+        if st.button("Compare with another run", width="stretch"):
+            open_page("app_pages/compare.py", run=run.id)
+    if run.state != "done":
+        st.warning(run.problem or "This run was stopped before it was finished; its motion is shown.")
+    _show(run_data(run))
+    st.caption(f"{run.title}: {described(run.settings)}")
+
+
+_page()

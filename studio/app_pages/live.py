@@ -1,0 +1,153 @@
+"""Live: the camera drives a portrait in real time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import streamlit as st
+
+from studio.components.live import live_camera
+from studio.forms import component_form, motion_form, set_form
+from studio.live_route import PATH, issue_ticket, ticket, update_ticket
+from studio.session import components, get_queue, get_store, open_page, session_id
+from studio.settings import Settings, part_of
+from studio.uploads import MAX_PICTURE_BYTES, PICTURES, SAMPLE_PORTRAITS, add_portrait, sample_portrait
+from visiongen import MotionSettings
+from visiongen.errors import VisionGenError
+from visiongen.media import read_picture
+
+_SIZES = (192, 256, 384, 512)
+_OTHER = "Upload"
+_ANIMATE = "From Animate"
+_PRESETS = {
+    "Natural": {},
+    "Calm": {"pose": 0.6, "mouth": 0.8, "brows": 0.8, "smoothing": 0.7},
+    "Lively": {"pose": 1.2, "mouth": 1.3, "eyes": 1.1, "brows": 1.5, "smoothing": 0.3},
+}
+_SHOWN = 512
+
+
+def _portrait() -> tuple[str, str, int] | None:
+    """Path, name and face of the chosen picture."""
+    state = st.session_state
+    kept = state.get("portrait")
+    choices = [*SAMPLE_PORTRAITS, _OTHER, *([_ANIMATE] if kept is not None and kept.source != "sample" else [])]
+    state.setdefault("live.portrait", next(iter(SAMPLE_PORTRAITS)))
+    chosen = st.pills("Portrait", choices, key="live.portrait", required=True, persist_state="session",
+                      help="What your camera moves: a sample, a picture of your own, or the one chosen on the page "
+                           "Animate.")  # fmt: skip
+    if chosen in SAMPLE_PORTRAITS:
+        picture = sample_portrait(chosen)
+        return picture.path, picture.name, 0
+    if chosen == _ANIMATE and kept is not None:
+        return kept.path, kept.name, int(state.get("face") or 0)
+    given = st.file_uploader("Picture of a face", type=[one[1:] for one in PICTURES], key="live.upload",
+                             max_upload_size=MAX_PICTURE_BYTES >> 20)  # fmt: skip
+    if given is not None and state.get("live.taken") != given.file_id:
+        try:
+            state["live.uploaded"] = add_portrait(
+                given.getvalue(), given.name, store=get_store(), session=session_id(), ask=get_queue().ask
+            )
+            state["live.taken"] = given.file_id
+        except VisionGenError as error:
+            st.error(str(error))
+    uploaded = state.get("live.uploaded")
+    return (uploaded.path, uploaded.name, 0) if uploaded is not None else None
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _still(path: str) -> bytes:
+    """The picture as a small JPEG."""
+    pixels = read_picture(Path(path))
+    scale = min(1.0, _SHOWN / max(pixels.shape[:2]))
+    pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def _use_preset() -> None:
+    if chosen := st.session_state.get("live.preset"):
+        set_form(MotionSettings, "live.motion", _PRESETS[chosen])
+
+
+def _settings(path: str, name: str, face: int) -> tuple[Settings, int]:
+    """What the widgets say, and the size of what is moved."""
+    st.session_state.setdefault("live.preset", next(iter(_PRESETS)))
+    st.segmented_control("Preset", list(_PRESETS), key="live.preset", on_change=_use_preset, persist_state="session",
+                         width="stretch", help="A starting point for the sliders below.")  # fmt: skip
+    with st.expander("Movement"):
+        motion = motion_form("live.motion", only=("mode", "pose", "mouth", "eyes", "brows", "smoothing", "scale"))
+    offers = {name: one for name, one in components("generator").items() if one.needs == "motion"}
+    with st.expander("Generator and size"):
+        names = list(offers)
+        chosen = st.selectbox("Generator", names, index=names.index("vae-gan") if "vae-gan" in names else 0,
+                              key="live.generator", persist_state="session",
+                              help="Generators that need only the motion. `warp` is the fastest.")  # fmt: skip
+        st.caption(offers[chosen].summary)
+        options = component_form(offers[chosen], f"live.{chosen}")
+        st.session_state.setdefault("live.size", 256)
+        size = st.select_slider("Size, pixels", _SIZES, key="live.size", persist_state="session",
+                                help="Side of the moved crop. Smaller is faster.")  # fmt: skip
+    settings = Settings(portrait=path, portrait_name=name, driving="camera.mp4", driving_name="camera", face=face,
+                        generator=part_of(chosen, options), motion=motion, full=False)  # fmt: skip
+    return settings, int(size)
+
+
+def _ticket_for(settings: Settings, size: int) -> tuple[str, int]:
+    """A ticket that fits, and how often its motion settings have changed."""
+    state = st.session_state
+    held = state.get("live.held")
+    fixed = (settings.replace(motion=MotionSettings()), size)
+    if held is None or held["fixed"] != fixed or ticket(held["key"]) is None:
+        key = issue_ticket(settings, session=session_id(), store=get_store(), size=size)
+        held = state["live.held"] = {"key": key, "fixed": fixed, "motion": settings.motion, "version": 0}
+    elif held["motion"] != settings.motion:
+        update_ticket(held["key"], settings)
+        held["motion"], held["version"] = settings.motion, held["version"] + 1
+    return held["key"], held["version"]
+
+
+def _recorded() -> None:
+    """What was recorded last."""
+    run = get_store().find(st.session_state.get("live.recorded") or "")
+    film = run.file("result.mp4") if run is not None else None
+    if run is None or film is None:
+        return
+    st.subheader("Last recording", anchor=False)
+    player, side = st.columns([2, 1])
+    player.video(str(film), loop=True)
+    side.write(f"{run.frames / float(run.fps):.1f} s, {run.size[1]} x {run.size[0]} pixels. It is in the Gallery.")
+    side.download_button("Download MP4", film.read_bytes(), f"{run.title}.mp4", "video/mp4", width="stretch")
+    help_text = "Makes the film again from your camera's pictures, in the picture's own size and with full smoothing."
+    if side.button("Render it in full quality", help=help_text, width="stretch"):
+        again = run.settings.replace(full=True)
+        job = get_queue().submit(again, session_id(), f"{run.title}, full quality")
+        open_page("app_pages/animate.py", run=job)
+
+
+st.title("Live", anchor=False)
+left, right = st.columns([1, 2.4], gap="large")
+with left:
+    portrait = _portrait()
+    if portrait is not None:
+        wanted, size = _settings(*portrait)
+    st.caption(
+        "Move only faces whose owners have agreed. What is shown and recorded is marked as made by a machine. "
+        "Nothing leaves this machine."
+    )
+with right:
+    if portrait is None:
+        st.info("Choose a picture of a face on the left, or one of the samples.")
+    else:
+        key, version = _ticket_for(wanted, size)
+        recorded = live_camera(path=PATH, ticket=key, version=version, portrait=_still(portrait[0]), key="live.camera")
+        if recorded:
+            st.session_state["live.recorded"] = recorded
+        with st.expander("How to get a good picture"):
+            st.markdown(
+                "- Light your face from the front and sit so that it fills a third of the picture's height.\n"
+                "- Begin with a relaxed face, mouth closed, looking straight ahead: this is the neutral face to which all "
+                "movement is relative. **Set neutral face** (key `n`) takes it anew.\n"
+                "- Too slow? Choose a smaller size or the generator `warp`, and let no other render run."
+            )
+        _recorded()

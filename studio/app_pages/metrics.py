@@ -1,0 +1,173 @@
+"""Metrics: runs and saved reports side by side, as numbers, bars and curves, and to take away."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from studio.figures_metrics import colours, frames_figure, report_html, score_figure, scores_figure
+from studio.measurements import (
+    FIRST,
+    Measurement,
+    frames_csv,
+    heading,
+    of_report,
+    of_run,
+    ordered,
+    score_of,
+    summary_csv,
+)
+from studio.run_choice import offer_example, title_of
+from studio.session import current_run, get_store
+from studio.store import Run
+from visiongen.errors import VisionGenError
+
+_SOURCES = ("Runs", "Report")
+_MOST_AT_FIRST = 3
+_NOTES = (
+    "SSIM: Wang 2004, gaussian, sigma 1.5, data range 255. AKD: mean distance of 468 face landmarks, px. KSR: share of "
+    "landmark-frames that follow the driver steadily (acceleration within 0.02, place within 0.04 inter-ocular distances "
+    "at 25 frames a second).",
+    "SSIM, PSNR, L1 and AKD compare with the driving clip itself and exist only where the portrait is one of its frames. "
+    "Likeness is a proxy of texture, not face recognition.",
+)
+
+
+def measured_runs() -> list[Run]:
+    """Finished runs with numbers, newest first."""
+    return [run for run in get_store().runs(states=("done",)) if run.summary]
+
+
+def named(runs: Sequence[Run]) -> list[Measurement]:
+    """Their measurements, under names that differ."""
+    found: list[Measurement] = []
+    for run in runs:
+        base = f"{run.title} · {run.settings.generator.name}"
+        taken = {one.name for one in found}
+        name = next(one for one in (base, *(f"{base} ({n})" for n in range(2, 99))) if one not in taken)
+        try:
+            found.append(of_run(run, name=name))
+        except VisionGenError as error:
+            st.warning(str(error))
+    return found
+
+
+def chosen_runs() -> list[Measurement]:
+    """Runs that the user picks."""
+    runs = {run.id: run for run in measured_runs()}
+    if not runs:
+        offer_example("measure")
+        return []
+    now = current_run()
+    first = [now.id] if now is not None and now.id in runs else []
+    first += [one for one in runs if one not in first][: _MOST_AT_FIRST - len(first)]
+    kept = [one for one in st.session_state.get("metrics.runs", first) if one in runs]
+    st.session_state["metrics.runs"] = kept
+    picked = st.multiselect("Runs", list(runs), format_func=lambda one: title_of(runs[one]), key="metrics.runs",
+                            persist_state="session", placeholder="Choose one or more runs",
+                            help="Their numbers are shown side by side.")  # fmt: skip
+    if not picked:
+        st.info("Choose one or more runs above.")
+    return named([runs[one] for one in picked])
+
+
+def chosen_report() -> list[Measurement]:
+    """One film, or all films, of a saved report."""
+    given = st.file_uploader("Report of `visiongen evaluate`", type=["json", "csv"], key="metrics.upload",
+                             max_upload_size=64)  # fmt: skip
+    if given is not None:
+        try:
+            st.session_state["metrics.report"] = (given.name, of_report(given.getvalue(), given.name))
+        except VisionGenError as error:
+            st.error(str(error))
+            st.session_state.pop("metrics.report", None)
+    if "metrics.report" not in st.session_state:
+        st.info("Give the .json or .csv that `visiongen evaluate CLIPS --out report.html` writes beside its report.")
+        return []
+    name, films = st.session_state["metrics.report"]
+    film = st.selectbox(f"Film of {name}", list(films), key="metrics.film")
+    methods = [one.name for one in films[film]]
+    picked = st.pills("Methods", methods, default=methods, selection_mode="multi", key=f"metrics.methods {name}")
+    return [one for one in films[film] if one.name in picked]
+
+
+def key_line(found: Sequence[Measurement]) -> None:
+    """Which colour is which measurement."""
+    marks = "".join(
+        f'<span style="white-space:nowrap"><span style="display:inline-block;width:.8em;height:.8em;border-radius:.2em;'
+        f'background:{colour}"></span> {html.escape(name)}</span>'
+        for name, colour in colours(found)
+    )
+    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.3rem 1.2rem">{marks}</div>')
+
+
+def table(found: Sequence[Measurement], names: Sequence[str]) -> None:
+    """All scores as numbers."""
+    frame = pd.DataFrame({one.name: {name: one.scores.get(name) for name in names} for one in found})
+    frame.insert(0, "meaning", [score_of(name).summary for name in names])
+    frame.index = [heading(name) for name in names]
+    columns = {one.name: st.column_config.NumberColumn(format="%.4g") for one in found}
+    columns["meaning"] = st.column_config.TextColumn("What it says", width="large")
+    order = [*(one.name for one in found), "meaning"]
+    st.dataframe(frame, column_config=columns, column_order=order, width="stretch")
+
+
+def show(found: Sequence[Measurement]) -> None:
+    """Charts, table and downloads."""
+    names = ordered(name for one in found for name in one.scores)
+    curves = ordered(name for one in found for name in one.series)
+    summary, frames, numbers, export = st.tabs(["Summary", "Frame by frame", "All numbers", "Export"])
+    with summary:
+        main = [name for name in FIRST if name in names] or names[:6]
+        key_line(found)
+        for row in range(0, len(main), 3):
+            for column, name in zip(st.columns(3), main[row : row + 3]):
+                column.plotly_chart(score_figure(found, name), key=f"metrics.{name}", config={"displayModeBar": False})
+        if any(one.intervals for one in found):
+            st.caption("Lines at the bars: 95 % confidence of the mean over films, by bootstrap.")
+    with frames:
+        _curves(found, curves)
+    with numbers:
+        table(found, names)
+        for note in _NOTES:
+            st.caption(note)
+    with export:
+        _downloads(found, names, curves)
+
+
+def _curves(found: Sequence[Measurement], curves: Sequence[str]) -> None:
+    if not curves:
+        st.info("There are no values per frame here: means over films have none, and a CSV report has no curves. Choose a "
+                "single film of a .json report, or a run.")  # fmt: skip
+        return
+    first = [name for name in ("ssim", "ksr", "stability", "identity_proxy", "akd") if name in curves][:3] or curves[:2]
+    picked = st.pills("Curves", curves, default=first, selection_mode="multi", format_func=lambda one: score_of(one).title,
+                      key=f"metrics.curves {','.join(curves)}")  # fmt: skip
+    if picked:
+        st.plotly_chart(frames_figure(found, picked), key="metrics.lines", config={"displaylogo": False})
+
+
+def _downloads(found: Sequence[Measurement], names: Sequence[str], curves: Sequence[str]) -> None:
+    def page() -> bytes:
+        figures = [scores_figure(found, names)]
+        if curves:
+            figures.append(frames_figure(found, curves))
+        return report_html(figures, title="VisionGen 3D: metrics", notes=_NOTES, table=summary_csv(found)).encode()
+
+    st.write("The table and the curves as CSV, or a page with all charts that opens in any browser without network.")
+    with st.container(horizontal=True):
+        st.download_button("Summary, CSV", summary_csv(found).encode(), "metrics.csv", "text/csv", on_click="ignore")
+        st.download_button("Frames, CSV", frames_csv(found).encode(), "metrics-frames.csv", "text/csv", on_click="ignore",
+                           disabled=not curves)  # fmt: skip
+        st.download_button("Report, HTML", page, "metrics.html", "text/html", on_click="ignore")
+
+
+st.title("Metrics", anchor=False)
+st.session_state.setdefault("metrics.source", _SOURCES[0])
+source = st.segmented_control("Numbers of", _SOURCES, key="metrics.source", required=True, persist_state="session")
+found = chosen_runs() if source == "Runs" else chosen_report()
+if found:
+    show(found)

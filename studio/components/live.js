@@ -1,0 +1,277 @@
+// Camera pictures to the server, moved portraits back. At most two are on their way, so that the delay stays short; where
+// the machine is slower than the camera, pictures in between are left out.
+const ON_THE_WAY = 2, SEND_WIDTH = 320, QUALITY = 0.8, HEADER = 12, MOVED_HEADER = 20;
+const VISIBLE = 1, CALIBRATED = 2, DROPPED = 4;
+
+class Live {
+  constructor(root) {
+    this.root = root.querySelector(".live");
+    this.out = this.find(".out").getContext("2d");
+    this.video = this.find(".in");
+    this.small = document.createElement("canvas");
+    this.waiting = new Map();
+    this.shown = [];
+    this.delays = [];
+    this.number = 0;
+    this.find(".start").onclick = () => (this.stream ? this.stop() : this.start());
+    this.find(".calibrate").onclick = () => this.tell({ do: "calibrate" });
+    this.find(".record").onclick = () => this.toggleRecording();
+    this.find(".device").onchange = () => this.openCamera(this.find(".device").value).catch((e) => this.fail(cameraProblem(e)));
+    this.root.onkeydown = (event) => this.key(event);
+  }
+
+  find(selector) { return this.root.querySelector(selector); }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT" || !this.ready) return;
+    if (event.key === "n") this.tell({ do: "calibrate" });
+    if (event.key === "r") this.toggleRecording();
+  }
+
+  update(data, setTriggerValue) {
+    const before = this.data;
+    this.data = data;
+    this.setTriggerValue = setTriggerValue;
+    if (!before || before.portrait !== data.portrait) this.drawStill();
+    if (!before) return;
+    if (before.ticket !== data.ticket && this.stream) this.connect();
+    else if (before.version !== data.version) this.tell({ do: "settings" });
+  }
+
+  drawStill() {
+    const picture = new Image();
+    picture.onload = () => { if (!this.ready) this.draw(picture); };
+    picture.src = this.data.portrait;
+  }
+
+  draw(picture) {
+    const canvas = this.out.canvas;
+    const side = Math.max(picture.width, picture.height);
+    if (canvas.width !== side) canvas.width = canvas.height = side;
+    this.out.clearRect(0, 0, side, side);
+    this.out.drawImage(picture, (side - picture.width) / 2, (side - picture.height) / 2);
+  }
+
+  async start() {
+    this.say("");
+    this.veil("Waiting for the camera …");
+    try {
+      await this.openCamera();
+    } catch (error) {
+      return this.fail(cameraProblem(error));
+    }
+    this.find(".start").textContent = "Stop camera";
+    await this.listCameras();
+    this.connect();
+  }
+
+  async openCamera(deviceId) {
+    if (!navigator.mediaDevices?.getUserMedia) throw new DOMException("", "NotSupportedError");
+    this.stream?.getTracks().forEach((track) => track.stop());
+    const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
+    if (deviceId) wanted.deviceId = { exact: deviceId };
+    this.stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
+    this.stream.getVideoTracks()[0].onended = () => this.fail("The camera was switched off. Start it again.");
+    this.root.classList.add("on");
+    this.video.srcObject = this.stream;
+    await this.video.play();
+  }
+
+  async listCameras() {
+    const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((one) => one.kind === "videoinput");
+    const select = this.find(".device");
+    select.replaceChildren(...cameras.map((one, i) => new Option(one.label || `Camera ${i + 1}`, one.deviceId)));
+    select.value = this.stream.getVideoTracks()[0].getSettings().deviceId ?? "";
+    this.find(".pick").hidden = cameras.length < 2;
+  }
+
+  connect() {
+    this.disconnect();
+    this.veil("Loading the network …");
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}${this.data.path}?ticket=${this.data.ticket}`);
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => (typeof data === "string" ? this.hear(JSON.parse(data)) : this.show(data));
+    socket.onclose = () => {
+      if (this.socket !== socket) return;
+      if (!this.failed) this.fail("The connection to the studio was lost. Start the studio with `streamlit run studio/app.py`, reload this page and start the camera again.");
+    };
+    this.socket = socket;
+    this.failed = false;
+  }
+
+  hear(event) {
+    if (event.event === "ready") {
+      this.ready = true;
+      this.waiting.clear();
+      this.veil("Look straight into the camera, relaxed …");
+      this.find(".calibrate").disabled = this.find(".record").disabled = false;
+      this.loop();
+    } else if (event.event === "error") this.fail(event.message);
+    else if (event.event === "recorded") { this.say(""); this.setTriggerValue("recorded", event.run); }
+    else if (event.event === "not-recorded") this.say(event.message, true);
+    else if (event.event === "recording-full" && this.recordingSince) this.toggleRecording();
+  }
+
+  loop() {
+    const socket = this.socket;
+    const next = () => {
+      if (this.socket !== socket || !this.ready) return;
+      this.send();
+      if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(next);
+      else requestAnimationFrame(next);
+    };
+    next();
+  }
+
+  send() {
+    const now = performance.now();
+    for (const [number, time] of this.waiting) if (now - time > 4000) this.waiting.delete(number);
+    if (this.waiting.size >= ON_THE_WAY || this.encoding || !this.video.videoWidth) { this.again = true; return; }
+    this.again = false;
+    const small = this.small;
+    small.width = SEND_WIDTH;
+    small.height = Math.round((SEND_WIDTH * this.video.videoHeight) / this.video.videoWidth);
+    const context = small.getContext("2d");
+    context.setTransform(-1, 0, 0, 1, small.width, 0);  // a mirror: who leans left sees the portrait lean left
+    context.drawImage(this.video, 0, 0, small.width, small.height);
+    const number = ++this.number, socket = this.socket;
+    this.waiting.set(number, now);
+    this.encoding = true;
+    small.toBlob(async (blob) => {
+      const jpeg = new Uint8Array(await blob.arrayBuffer());
+      this.encoding = false;
+      if (this.socket !== socket || socket.readyState !== WebSocket.OPEN) return;
+      const packet = new Uint8Array(HEADER + jpeg.length);
+      const view = new DataView(packet.buffer);
+      view.setUint32(0, number);
+      view.setFloat64(4, now / 1000);
+      packet.set(jpeg, HEADER);
+      socket.send(packet);
+    }, "image/jpeg", QUALITY);
+  }
+
+  async show(buffer) {
+    const view = new DataView(buffer);
+    const number = view.getUint32(0), flags = view.getUint8(4);
+    const sent = this.waiting.get(number);
+    this.waiting.delete(number);
+    if (this.again) this.send();  // a picture that was left out may go now: the camera's newest
+    if (flags & DROPPED) return;
+    const picture = await createImageBitmap(new Blob([buffer.slice(MOVED_HEADER)], { type: "image/jpeg" }));
+    if (number && number < this.last) return picture.close();
+    this.last = number;
+    this.draw(picture);
+    picture.close();
+    if (sent === undefined) return;
+    const now = performance.now();
+    this.shown.push(now);
+    this.delays.push(now - sent);
+    if (this.shown.length > 120) { this.shown.shift(); this.delays.shift(); }
+    if (!(flags & VISIBLE)) this.veil("No face in the camera's picture");
+    else if (!(flags & CALIBRATED)) this.veil("Look straight into the camera, relaxed …");
+    else this.veil("");
+    this.measure(now, [8, 12, 16].map((at) => view.getFloat32(at)));
+  }
+
+  measure(now, stages) {
+    if (this.recordingSince) {
+      const seconds = Math.floor((now - this.recordingSince) / 1000);
+      this.find(".rec-time").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    }
+    if (now - (this.measured ?? 0) < 500 || this.shown.length < 5) return;
+    this.measured = now;
+    const recent = this.shown.filter((time) => now - time < 3000);
+    const delays = [...this.delays].sort((a, b) => a - b);
+    const fps = recent.length > 1 ? (1000 * (recent.length - 1)) / (recent.at(-1) - recent[0]) : 0;
+    this.find(".fps").textContent = `${fps.toFixed(1)} /s`;
+    this.find(".p50").textContent = `${Math.round(delays[Math.floor(delays.length / 2)])} ms`;
+    this.find(".p95").textContent = `${Math.round(delays[Math.min(delays.length - 1, Math.floor(0.95 * delays.length))])} ms`;
+    this.find(".stages").textContent = stages.map((ms) => Math.round(ms)).join(" · ") + " ms";
+    Object.assign(this.root.dataset, { fps: fps.toFixed(2), p95: delays[Math.floor(0.95 * (delays.length - 1))].toFixed(1), frames: this.last });
+  }
+
+  toggleRecording() {
+    const begins = !this.recordingSince;
+    this.tell({ do: begins ? "record" : "stop-recording" });
+    this.recordingSince = begins ? performance.now() : null;
+    this.find(".rec").hidden = !begins;
+    this.find(".record").textContent = begins ? "Stop recording" : "Record";
+    this.find(".record").setAttribute("aria-pressed", String(begins));
+    if (!begins) this.say("Writing the recording …");
+  }
+
+  tell(message) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  disconnect() {
+    const socket = this.socket;
+    this.socket = null;
+    this.ready = false;
+    socket?.close();
+    this.waiting.clear();
+    this.shown = [];
+    this.delays = [];
+    this.last = 0;
+    this.find(".calibrate").disabled = this.find(".record").disabled = true;
+    if (this.recordingSince) {
+      this.recordingSince = null;
+      this.find(".rec").hidden = true;
+      this.find(".record").textContent = "Record";
+      this.find(".record").setAttribute("aria-pressed", "false");
+    }
+  }
+
+  stop() {
+    this.disconnect();
+    this.stream?.getTracks().forEach((track) => { track.onended = null; track.stop(); });
+    this.stream = null;
+    this.video.srcObject = null;
+    this.root.classList.remove("on");
+    this.find(".start").textContent = "Start camera";
+    this.veil("");
+    this.drawStill();
+  }
+
+  fail(message) {
+    this.failed = true;
+    this.stop();
+    this.say(message, true);
+  }
+
+  say(text, isProblem = false) {
+    const hint = this.find(".hint");
+    hint.textContent = text;
+    hint.classList.toggle("problem", isProblem);
+  }
+
+  veil(text) {
+    const veil = this.find(".veil");
+    if (veil.textContent !== text) veil.textContent = text;
+  }
+}
+
+function cameraProblem(error) {
+  const texts = {
+    NotAllowedError: "The browser may not use the camera. Allow it beside the address of this page, then start again.",
+    NotFoundError: "No camera was found. Plug one in, then start again.",
+    NotReadableError: "The camera is used by another program. Close that one, then start again.",
+    OverconstrainedError: "This camera is not there any more. Choose another one.",
+    NotSupportedError: "This browser gives the camera only to pages at localhost or https. Open the studio at http://localhost.",
+  };
+  return texts[error.name] ?? `The camera cannot be used (${error.name}: ${error.message}).`;
+}
+
+const sessions = new WeakMap();
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  let live = sessions.get(parentElement);
+  if (!live || !parentElement.contains(live.root)) {
+    live?.stop();
+    live = new Live(parentElement);
+    sessions.set(parentElement, live);
+  }
+  live.update(data, setTriggerValue);
+  return () => { live.stop(); sessions.delete(parentElement); };
+}

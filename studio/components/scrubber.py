@@ -1,0 +1,163 @@
+"""Frame by frame through a run: pictures side by side with landmarks over them, drawn in the browser without delay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from studio.components.assets import component, media_url
+from studio.frame_pack import FramePack
+from studio.regions import mesh_edges, regions
+
+MISSING = 65535
+"""Code of a point that was not seen."""
+_LOW, _HIGH = -0.5, 1.5
+"""Range that codes 0 to 65534 stand for, in shares of the picture: half a picture beyond every border."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Panel:
+    """One picture of the scrubber and what is drawn on it."""
+
+    label: str
+    size: tuple[int, int]
+    """Height and width of the picture that points are given in, px."""
+    frames: FramePack | None = None
+    """Its film; None: a still picture."""
+    picture: Path | None = None
+    """The still picture; None (and no film): landmarks on an empty ground."""
+    tracks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Name -> (T, 478, 2 or 3) px, or one frame of it for a still picture; NaN where no face was seen. The second one
+    is drawn hollow."""
+    origin: np.ndarray | None = None
+    """(478, 2 or 3) px, where motion vectors of the first track begin; None: it has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """Frames to point out under the time line."""
+
+    first: int
+    last: int
+    label: str
+    severity: float = 0.5
+    """0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScrubberFiles:
+    """What the browser fetches: the layout as JSON values, and where the arrays and frames are."""
+
+    layout: Mapping[str, Any]
+
+
+def encoded(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Points (..., 2 or 3) px of a picture of `size` (H, W) as uint16 codes (..., 2).
+
+    A step is 1/32767 of the picture's side, 0.03 px at 1000 px.
+    """
+    shares = np.asarray(points, np.float32)[..., :2] / np.array([size[1], size[0]], np.float32)
+    with np.errstate(invalid="ignore"):
+        codes = np.rint((np.clip(shares, _LOW, _HIGH) - _LOW) / (_HIGH - _LOW) * (MISSING - 1))
+    return np.where(np.isnan(shares).any(-1, keepdims=True), MISSING, codes).astype("<u2")
+
+
+def packed(panels: Sequence[Panel]) -> tuple[list[dict[str, Any]], bytes]:
+    """The panels' layout, and all their points behind each other: uint16, positions and lengths in elements."""
+    parts: list[np.ndarray] = []
+    length = 0
+
+    def keep(array: np.ndarray) -> int:
+        nonlocal length
+        parts.append(array.ravel())
+        length += array.size
+        return length - array.size
+
+    layout = []
+    for panel in panels:
+        tracks = []
+        for name, points in panel.tracks.items():
+            points = points if points.ndim == 3 else points[None]
+            tracks.append({"label": name, "at": keep(encoded(points, panel.size)), "frames": len(points)})
+        layout.append(
+            {
+                "label": panel.label,
+                "ratio": panel.size[1] / panel.size[0],
+                "tracks": tracks,
+                "origin": None if panel.origin is None else keep(encoded(panel.origin, panel.size)),
+            }
+        )
+    return layout, np.concatenate([*parts, np.zeros(0, "<u2")]).astype("<u2").tobytes()
+
+
+def publish(panels: Sequence[Panel], *, key: str) -> ScrubberFiles:
+    """Hands the panels' files to the page. Call it outside of the fragment that shows the scrubber: reading and
+    hashing the frames is then done once, not at every frame the user stops at."""
+    layout, points = packed(panels)
+    for number, (entry, panel) in enumerate(zip(layout, panels, strict=True)):
+        source = panel.frames.path if panel.frames else panel.picture
+        media_type = "application/octet-stream" if panel.frames else None
+        entry["film"] = panel.frames is not None
+        entry["url"] = media_url(source, place=f"{key}-{number}", media_type=media_type) if source else None
+    return ScrubberFiles(layout={"panels": layout, "points": media_url(points, place=f"{key}-points")})
+
+
+def scrubber(
+    files: ScrubberFiles,
+    *,
+    frames: int,
+    frame: int = 0,
+    fps: Fraction | float = 25,
+    marks: Sequence[Mark] = (),
+    chosen: Sequence[int] = (),
+    on_frame: Callable[[int], None],
+    on_landmark: Callable[[int], None] | None = None,
+    key: str,
+) -> None:
+    """Shows the panels and lets the user go through their frames. Nothing goes to the server while that happens: where
+    the user stops is reported once.
+
+    Args:
+        files: From `publish`.
+        frames: Their number.
+        frame: Go here when it changes.
+        fps: For playing.
+        marks: Shown under the time line.
+        chosen: Landmarks drawn with a ring and their number.
+        on_frame: Called with the frame the user stopped at.
+        on_landmark: Called with the number of a landmark that was clicked.
+        key: Unique on the page.
+    """
+
+    def moved() -> None:
+        value = (st.session_state.get(key) or {}).get("frame")
+        if value is not None:
+            on_frame(min(max(int(value), 0), frames - 1))
+
+    def clicked() -> None:
+        value = (st.session_state.get(key) or {}).get("landmark")
+        if value is not None and on_landmark is not None:
+            on_landmark(int(value))
+
+    data = {
+        **files.layout,
+        "frames": frames,
+        "frame": min(max(frame, 0), frames - 1),
+        "fps": float(fps),
+        "marks": [vars(mark) for mark in marks],
+        "chosen": list(chosen),
+        "picks": on_landmark is not None,
+        "regions": [
+            {"name": one.name, "label": one.label, "colour": one.colour, "points": one.points} for one in regions()
+        ],
+        "edges": mesh_edges().ravel().tolist(),
+    }
+    component("scrubber", scripts=("scrubber_frames", "scrubber_panel"))(
+        key=key, data=data, on_frame_change=moved, on_landmark_change=clicked
+    )

@@ -1,0 +1,82 @@
+// Frame by frame through films with landmarks over them. Frames arrive as one file of JPEGs (see frame_pack.py) and are
+// decoded when they are wanted; points arrive as uint16 codes (see scrubber.py).
+const MISSING = 65535;
+const KEPT = 48; // decoded frames of a film, about 0.9 MB each
+const AHEAD = 5;
+
+/** The frames of one film, decoded when wanted; `changed` is called when one is ready. */
+class Frames {
+  constructor(url, changed, failed) {
+    this.blobs = [];
+    this.decoded = new Map();
+    this.busy = new Set();
+    this.changed = changed;
+    this.stop = new AbortController();
+    this.read(url).catch((error) => { if (error.name !== "AbortError") failed(error); });
+  }
+
+  async read(url) {
+    const response = await fetch(url, { signal: this.stop.signal });
+    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    const reader = response.body.getReader();
+    let rest = new Uint8Array(0);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const bytes = new Uint8Array(rest.length + value.length);
+      bytes.set(rest);
+      bytes.set(value, rest.length);
+      let at = 0;
+      const view = new DataView(bytes.buffer);
+      while (at + 4 <= bytes.length && at + 4 + view.getUint32(at, true) <= bytes.length) {
+        const length = view.getUint32(at, true);
+        this.blobs.push(new Blob([bytes.subarray(at + 4, at + 4 + length)], { type: "image/jpeg" }));
+        at += 4 + length;
+      }
+      rest = bytes.slice(at);
+      this.changed();
+    }
+    this.whole = true;
+    this.changed();
+  }
+
+  /** The frame as a picture, or what was shown last until it is decoded. */
+  at(frame) {
+    const found = this.decoded.get(frame);
+    if (found) {
+      this.decoded.delete(frame);
+      this.decoded.set(frame, found);
+      this.last = found;
+    } else this.want(frame);
+    return found ?? this.last;
+  }
+
+  want(frame) {
+    if (!this.blobs[frame] || this.decoded.has(frame) || this.busy.has(frame)) return;
+    if (this.busy.size > 3) { this.next = frame; return; } // the newest wish waits, older ones are forgotten
+    this.busy.add(frame);
+    createImageBitmap(this.blobs[frame]).then((picture) => {
+      this.decoded.set(frame, picture);
+      for (const [old, bitmap] of this.decoded) {
+        if (this.decoded.size <= KEPT) break;
+        if (bitmap === this.last) continue;
+        this.decoded.delete(old);
+        bitmap.close();
+      }
+    }, () => {}).finally(() => {
+      this.busy.delete(frame);
+      const next = this.next;
+      this.next = undefined;
+      if (next !== undefined) this.want(next);
+      this.changed();
+    });
+  }
+
+  close() {
+    this.stop.abort();
+    for (const bitmap of this.decoded.values()) bitmap.close();
+    this.decoded.clear();
+    this.blobs = [];
+  }
+}
+

@@ -1,0 +1,261 @@
+"""Figures of landmarks in the picture and in space: motion vectors and the face mesh. Arrays in, Plotly figures out."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from studio.figures import framed
+from studio.regions import regions
+
+_SHADES = 8
+"""Steps of colour in which arrows show how long they are."""
+_SCALE = "Turbo"
+_MOST_STEPS = 150
+"""Frames of an animated mesh: more make the page slow."""
+
+
+def vectors_figure(
+    points: np.ndarray,
+    reference: np.ndarray,
+    *,
+    size: tuple[int, int],
+    picture: bytes | None = None,
+    colour_by: Literal["region", "magnitude"] = "region",
+    threshold: float = 0.0,
+    shown: Collection[str] | None = None,
+    magnify: float = 1.0,
+    most: float | None = None,
+    zoom: bool = True,
+) -> go.Figure:
+    """An arrow per landmark, from where it rests to where it is.
+
+    Args:
+        points: (478, 2 or 3) px, NaN where not seen.
+        reference: (478, 2 or 3) px, where landmarks rest.
+        size: Height and width of the picture, px.
+        picture: JPEG to draw under the arrows.
+        colour_by: Region of the face, or length of the arrow.
+        threshold: Shorter arrows are left out, px.
+        shown: Names of regions (`studio.regions`); None: all.
+        magnify: Arrows are drawn so many times longer than they are.
+        most: Length at the end of the colour scale, px; None: the longest in this frame.
+        zoom: Show the face, not the whole picture.
+    """
+    start, step = reference[:, :2].astype(np.float64), (points - reference)[:, :2].astype(np.float64)
+    length = np.linalg.norm(step, axis=1)
+    keep = np.isfinite(length) & (length >= threshold)
+    figure = go.Figure()
+    if picture is not None:
+        _lay_under(figure, picture, size)
+    chosen = [region for region in regions() if shown is None or region.name in shown]
+    if colour_by == "region":
+        for region in chosen:
+            indices = np.array([i for i in region.points if keep[i]], int)
+            if len(indices):
+                figure.add_trace(_arrows(start, step, length, indices, magnify, region.colour, region.label))
+    else:
+        wanted = keep & np.isin(np.arange(len(keep)), [i for region in chosen for i in region.points])
+        _add_shaded(figure, start, step, length, np.flatnonzero(wanted), magnify, most)
+    _as_picture(figure, size, start if zoom else None)
+    count = sum(len(trace.customdata) for trace in figure.data if trace.customdata is not None) // 3
+    framed(figure, height=560, name=f"vectors {size} {zoom}")
+    if not count:
+        text = (
+            "no face seen in this frame" if not np.isfinite(length).any() else f"no landmark moved by {threshold:g} px"
+        )
+        figure.add_annotation(text=text, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
+    return figure
+
+
+def _arrows(
+    start: np.ndarray,
+    step: np.ndarray,
+    length: np.ndarray,
+    indices: np.ndarray,
+    magnify: float,
+    colour: str,
+    label: str,
+) -> go.Scatter:
+    """Lines from start to tip, a gap between them, and a head at every tip that points along its line."""
+    tips = start[indices] + magnify * step[indices]
+    nan = np.full(len(indices), np.nan)
+    x = np.stack([start[indices, 0], tips[:, 0], nan], 1).ravel()
+    y = np.stack([start[indices, 1], tips[:, 1], nan], 1).ravel()
+    data = np.repeat(np.c_[indices, length[indices], step[indices]], 3, axis=0)
+    return go.Scatter(
+        x=x, y=y, mode="lines+markers", name=label, customdata=data,
+        line={"color": colour, "width": 1.6},
+        marker={"symbol": "arrow", "angleref": "previous", "size": np.tile([0, 9, 0], len(indices)), "color": colour,
+                "line": {"width": 0}},
+        hovertemplate="landmark %{customdata[0]}<br>%{customdata[1]:.1f} px: %{customdata[2]:+.1f} right, "
+        f"%{{customdata[3]:+.1f}} down<extra>{label}</extra>",
+    )  # fmt: skip
+
+
+def _add_shaded(
+    figure: go.Figure, start: np.ndarray, step: np.ndarray, length: np.ndarray, indices: np.ndarray, magnify: float,
+    most: float | None,
+) -> None:  # fmt: skip
+    from plotly.colors import sample_colorscale
+
+    top = max(most or (float(length[indices].max()) if len(indices) else 1.0), 1e-6)
+    shade = np.minimum((length[indices] / top * _SHADES).astype(int), _SHADES - 1)
+    for number, colour in enumerate(sample_colorscale(_SCALE, (np.arange(_SHADES) + 0.5) / _SHADES)):
+        part = indices[shade == number]
+        if len(part):
+            label = f"{number * top / _SHADES:.1f} to {(number + 1) * top / _SHADES:.1f} px"
+            trace = _arrows(start, step, length, part, magnify, colour, label)
+            trace.showlegend = False
+            figure.add_trace(trace)
+    bar = {"colorscale": _SCALE, "cmin": 0, "cmax": top, "color": [0], "showscale": True, "size": 0.1, "opacity": 0,
+           "colorbar": {"title": "px", "thickness": 12}}  # fmt: skip
+    figure.add_trace(go.Scatter(x=[None], y=[None], mode="markers", marker=bar, showlegend=False, hoverinfo="skip"))
+
+
+def _lay_under(figure: go.Figure, picture: bytes, size: tuple[int, int]) -> None:
+    source = "data:image/jpeg;base64," + base64.b64encode(picture).decode()
+    figure.add_layout_image(
+        source=source, xref="x", yref="y", x=0, y=0, sizex=size[1], sizey=size[0], sizing="stretch", layer="below",
+        opacity=0.75,
+    )  # fmt: skip
+
+
+def _as_picture(figure: go.Figure, size: tuple[int, int], around: np.ndarray | None) -> None:
+    x, y = [0.0, float(size[1])], [float(size[0]), 0.0]
+    if around is not None and np.isfinite(around).all():
+        low, high = around.min(0), around.max(0)
+        side, middle = 0.72 * float((high - low).max()), (low + high) / 2
+        x, y = [middle[0] - side, middle[0] + side], [middle[1] + side, middle[1] - side]
+    hidden = {"showgrid": False, "zeroline": False, "showticklabels": False}
+    figure.update_xaxes(range=x, **hidden)
+    figure.update_yaxes(range=y, scaleanchor="x", scaleratio=1, **hidden)
+
+
+def mesh_figure(
+    points: np.ndarray,
+    triangles: np.ndarray,
+    *,
+    colour: np.ndarray | None = None,
+    colour_title: str = "",
+    most: float | None = None,
+    frame: int = 0,
+    times: np.ndarray | None = None,
+    animated: bool = False,
+    centred: bool = True,
+) -> go.Figure:
+    """The face mesh in space, seen from the camera; drag to look at it from elsewhere.
+
+    Args:
+        points: (T, 478, 3) px, NaN where not seen.
+        triangles: (M, 3).
+        colour: (T, 478) a value per landmark to colour by, such as how far it moved.
+        colour_title: What it is.
+        most: Its value at the end of the scale; None: its largest.
+        frame: The frame that is shown.
+        times: (T,) s, for the names of the steps.
+        animated: With a button to play and a slider over (at most 150) frames.
+        centred: Keep the head where it is and show only how it turns.
+    """
+    space = np.stack([points[..., 0], points[..., 2], -points[..., 1]], -1).astype(np.float32)  # y down -> z up
+    if centred:
+        space = space - space[:, :468].mean(1, keepdims=True)
+    steps = _steps(len(space), frame, points) if animated else [frame]
+    reach = _ranges(space)
+    top = most or (float(np.nanmax(colour)) if colour is not None and np.isfinite(colour).any() else 1.0)
+
+    def mesh(step: int) -> go.Mesh3d:
+        vertices = np.nan_to_num(space[step])
+        shade = {"color": "#C9A58C"}
+        if colour is not None:
+            shade = {"intensity": np.nan_to_num(colour[step][:468]), "colorscale": _SCALE, "cmin": 0, "cmax": top,
+                     "colorbar": {"title": colour_title, "thickness": 12}}  # fmt: skip
+        return go.Mesh3d(
+            x=vertices[:468, 0], y=vertices[:468, 1], z=vertices[:468, 2], i=triangles[:, 0], j=triangles[:, 1],
+            k=triangles[:, 2], flatshading=False, hoverinfo="skip",
+            lighting={"ambient": 0.45, "diffuse": 0.8, "specular": 0.15, "roughness": 0.7},
+            lightposition={"x": 0, "y": -2000, "z": 800}, **shade,
+        )  # fmt: skip
+
+    # The mesh is closed: eyes and mouth are triangles too. Their rims make the face readable.
+    def rims(step: int) -> go.Scatter3d:
+        x, y, z = _rims(space[step])
+        return go.Scatter3d(
+            x=x, y=y, z=z, mode="lines", line={"color": "#20242b", "width": 4}, hoverinfo="skip", showlegend=False
+        )
+
+    figure = go.Figure(data=[mesh(frame), rims(frame)])
+    axis = {"visible": False, "autorange": False}
+    figure.update_layout(
+        scene={
+            "xaxis": {**axis, "range": reach[0]}, "yaxis": {**axis, "range": reach[1]}, "zaxis": {**axis, "range": reach[2]},
+            "aspectmode": "cube", "camera": {"eye": {"x": 0, "y": -1.55, "z": 0.0}, "up": {"x": 0, "y": 0, "z": 1}},
+        }
+    )  # fmt: skip
+    framed(figure, height=560, name="mesh")
+    if animated and len(steps) > 1:
+        _animate(figure, [(step, [mesh(step), rims(step)]) for step in steps], frame, times)
+    if np.isnan(points[frame]).any():
+        figure.add_annotation(
+            text="no face seen in this frame", showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5
+        )
+    return figure
+
+
+def _steps(length: int, frame: int, points: np.ndarray) -> list[int]:
+    """At most 150 frames that show a face, with the one looked at among them."""
+    seen = np.flatnonzero(~np.isnan(points).any((1, 2)))
+    if not len(seen):
+        return [frame]
+    chosen = seen[np.unique(np.linspace(0, len(seen) - 1, min(len(seen), _MOST_STEPS)).round().astype(int))]
+    return sorted({*chosen.tolist(), frame} if frame in seen else set(chosen.tolist()))
+
+
+def _ranges(space: np.ndarray) -> list[list[float]]:
+    """A cube round everything, so that nothing jumps."""
+    flat = space.reshape(-1, 3)
+    flat = flat[~np.isnan(flat).any(1)]
+    if not len(flat):
+        return [[-1.0, 1.0]] * 3
+    low, high = flat.min(0), flat.max(0)
+    middle, half = (low + high) / 2, 0.5 * float((high - low).max())
+    return [[float(m - half), float(m + half)] for m in middle]
+
+
+def _rims(vertices: np.ndarray) -> Sequence[np.ndarray]:
+    from visiongen.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
+
+    rings = (RIGHT_EYE, LEFT_EYE, INNER_LIPS, OUTER_LIPS, RIGHT_BROW, LEFT_BROW)
+    gap = np.full((1, 3), np.nan, np.float32)
+    parts = [np.concatenate([vertices[[*ring, ring[0]]], gap]) for ring in rings]
+    joined = np.concatenate(parts)
+    joined[:, 1] -= 0.3  # a little nearer to the camera than the surface it lies on
+    return joined.T
+
+
+def _animate(figure: go.Figure, steps: list, frame: int, times: np.ndarray | None) -> None:
+    figure.frames = [go.Frame(name=str(step), data=traces, traces=[0, 1]) for step, traces in steps]
+    at_once = {"frame": {"duration": 0, "redraw": True}, "mode": "immediate", "transition": {"duration": 0}}
+    flow = {"frame": {"duration": 40, "redraw": True}, "fromcurrent": True, "transition": {"duration": 0}}
+    names = [f"{times[step]:.2f} s" if times is not None else str(step) for step, _ in steps]
+    figure.update_layout(
+        updatemenus=[{
+            "type": "buttons", "direction": "left", "x": 0, "y": 0, "xanchor": "left", "yanchor": "bottom",
+            "buttons": [
+                {"label": "▶ Play", "method": "animate", "args": [None, flow]},
+                {"label": "⏸ Pause", "method": "animate", "args": [[None], at_once]},
+            ],
+        }],
+        sliders=[{
+            "active": [step for step, _ in steps].index(frame) if frame in [s for s, _ in steps] else 0,
+            "x": 0.24, "len": 0.76, "y": 0.03, "yanchor": "bottom", "pad": {"t": 0}, "currentvalue": {"visible": False},
+            "steps": [
+                {"label": name, "method": "animate", "args": [[str(step)], at_once]}
+                for (step, _), name in zip(steps, names, strict=True)
+            ],
+        }],
+    )  # fmt: skip

@@ -1,0 +1,226 @@
+"""The child process ``python -m studio.live_worker``: one camera, one portrait; see `studio.live_protocol`.
+
+It reads ``{"do": "start", "settings": ..., "size": ...}`` first and tells ``{"event": "ready"}`` or ``{"event": "error",
+"message": ...}``; then it takes camera pictures and gives moved portraits. Of the pictures that wait only the newest is
+used, so that the delay does not grow where the camera is faster than the machine. While one portrait is drawn the next
+picture is already looked at, in another thread. ``{"do": "settings"}`` changes how the motion is fitted, ``{"do":
+"calibrate"}`` takes the neutral face anew, ``{"do": "record"}`` begins a recording and ``{"do": "stop-recording",
+"folder": ...}`` writes it. When standard input closes, the process ends.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from studio.live_protocol import CameraPicture, MovedPicture, read_message, write_message
+from studio.live_recording import Recording
+from studio.settings import Settings
+from visiongen.errors import VisionGenError
+from visiongen.live import LiveSession
+
+JPEG_QUALITY = 85
+LONGEST_CAMERA_SIDE = 1280
+
+
+class LatestPicture:
+    """Holds one picture: a newer one takes its place."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._picture: CameraPicture | None = None
+
+    def put(self, picture: CameraPicture) -> CameraPicture | None:
+        """Gives back the one whose place it took."""
+        with self._changed:
+            before, self._picture = self._picture, picture
+            self._changed.notify()
+        return before
+
+    def take(self) -> CameraPicture:
+        """Waits for one."""
+        with self._changed:
+            while self._picture is None:
+                self._changed.wait()
+            picture, self._picture = self._picture, None
+        return picture
+
+
+class LiveWorker:
+    """One session between two pipes."""
+
+    def __init__(self, read: Any, write: Any) -> None:
+        self._read, self._write = read, write
+        self._writing = threading.Lock()
+        self._latest = LatestPicture()
+        self._motions: queue.Queue = queue.Queue(1)
+        self._session: LiveSession | None = None
+        self._recording: Recording | None = None
+
+    def run(self) -> None:
+        """Works until the pipe closes."""
+        if not self._start():
+            return
+        for work in (self._follow, self._draw):
+            threading.Thread(target=self._guarded, args=(work,), daemon=True).start()
+        while (message := read_message(self._read)) is not None:
+            kind, content = message
+            if kind == "F":
+                passed_over = self._latest.put(CameraPicture.unpack(content))
+                if passed_over is not None:
+                    self._send("F", MovedPicture(number=passed_over.number, dropped=True).pack())
+            else:
+                self._obey(json.loads(content))
+
+    def _start(self) -> bool:
+        message = read_message(self._read)
+        if message is None:
+            return False
+        try:
+            wanted = json.loads(message[1])
+            settings = Settings.from_dict(wanted["settings"])
+            from visiongen import prepare_portrait
+
+            portrait = prepare_portrait(settings.portrait, face=settings.face)
+            self._session = LiveSession(
+                portrait,
+                generator=settings.generator.choice("generator"),
+                settings=settings.motion,
+                size=int(wanted["size"]),
+                device=settings.device,
+            )
+            self._settings = settings
+            # The first picture is slow: its cost shall not fall on the camera's first one.
+            self._session.push(portrait.image)
+            self._session.reset()
+        except Exception as error:
+            self._tell_error(error)
+            return False
+        picture = jpeg_of(self._session.portrait.crop)
+        self._tell("ready", size=self._session.portrait.crop.shape[0], generator=settings.generator.name)
+        self._send("F", MovedPicture(number=0, jpeg=picture).pack())
+        return True
+
+    def _guarded(self, work: Any) -> None:
+        try:
+            work()
+        except Exception as error:
+            logging.exception("the live session failed")
+            self._tell_error(error)
+            os._exit(1)
+
+    def _follow(self) -> None:
+        session = self._session
+        while True:
+            camera = self._latest.take()
+            picture = picture_of(camera.jpeg)
+            if picture is None:
+                self._send("F", MovedPicture(number=camera.number, dropped=True).pack())
+                continue
+            motion = session.follow(picture, time=camera.time)
+            self._motions.put((camera, motion, dict(session.seconds)))
+
+    def _draw(self) -> None:
+        session = self._session
+        pixels = session.portrait.crop
+        picture = jpeg_of(pixels)
+        while True:
+            camera, motion, seconds = self._motions.get()
+            if motion is not None:
+                pixels = session.draw(motion)
+                picture = jpeg_of(pixels)
+            seconds["generate"] = session.seconds.get("generate", 0.0) if motion is not None else 0.0
+            recording = self._recording
+            if recording is not None and not recording.add(camera.time, camera.jpeg, picture):
+                self._tell("recording-full", seconds=recording.longest)
+            moved = MovedPicture(
+                number=camera.number,
+                visible=motion is not None,
+                calibrated=session.calibrated,
+                recording=recording is not None,
+                milliseconds=tuple(1000 * seconds.get(name, 0.0) for name in ("landmarks", "motion", "generate")),
+                jpeg=picture,
+            )
+            self._send("F", moved.pack())
+
+    def _obey(self, wanted: dict[str, Any]) -> None:
+        do = wanted["do"]
+        if do == "calibrate":
+            self._session.calibrate()
+        elif do == "settings":
+            self._settings = Settings.from_dict(wanted["settings"])
+            self._session.settings = self._settings.motion
+        elif do == "record":
+            self._recording = Recording()
+        elif do == "stop-recording":
+            recording, self._recording = self._recording, None
+            threading.Thread(target=self._save, args=(recording, wanted), daemon=True).start()
+
+    def _save(self, recording: Recording | None, wanted: dict[str, Any]) -> None:
+        run = str(wanted["run"])
+        try:
+            if recording is None:
+                raise VisionGenError("nothing was being recorded")
+            facts = recording.save(Path(wanted["folder"]), self._settings, self._session.portrait)
+            self._tell("recorded", run=run, **facts)
+        except Exception as error:
+            self._tell("not-recorded", run=run, message=_sentence(error))
+
+    def _send(self, kind: str, content: bytes | dict[str, Any]) -> None:
+        with self._writing:
+            write_message(self._write, kind, content)
+
+    def _tell(self, event: str, **values: Any) -> None:
+        self._send("J", {"event": event, **values})
+
+    def _tell_error(self, error: BaseException) -> None:
+        self._tell("error", message=_sentence(error))
+
+
+def picture_of(jpeg: bytes) -> np.ndarray | None:
+    """(H, W, 3) uint8 RGB of a JPEG; None where it is none, or larger than a camera's picture needs to be."""
+    if jpeg[:2] != b"\xff\xd8":
+        return None
+    try:
+        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    if picture is None or max(picture.shape[:2]) > LONGEST_CAMERA_SIDE or min(picture.shape[:2]) < 16:
+        return None
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def jpeg_of(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB as JPEG."""
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    assert done
+    return data.tobytes()
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, VisionGenError):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}; start the camera again"
+
+
+def main() -> None:
+    """Works between standard input and output."""
+    # What plugins and libraries print must not come between the messages.
+    write = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    LiveWorker(sys.stdin.buffer, write).run()
+    os._exit(0)  # threads wait for pictures that will not come
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Portrait and motion of a finished run again, from its files, to look inside one frame of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from studio.settings import Part
+from studio.store import Run
+from visiongen import LandmarkTrack, MotionTrack, Portrait, load, prepare_portrait
+from visiongen.errors import MediaError
+from visiongen.faces import Face, make_portrait
+from visiongen.flow import DenseMotion, MotionField, pixel_centres
+from visiongen.generators.targets import source_landmarks, target_landmarks
+from visiongen.hookspecs import InnerMap
+from visiongen.media import read_picture
+from visiongen.motion import motion_from_landmarks
+from visiongen.pipeline import resolve_device
+from visiongen.plugins import choose
+from visiongen.pose import fit_similarity
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What a generator was given for a run."""
+
+    portrait: Portrait
+    motion: MotionTrack
+
+    def __len__(self) -> int:
+        return len(self.motion)
+
+
+def scene_of(run: Run) -> Scene:
+    """Portrait and fitted motion of a run.
+
+    Raises:
+        MediaError: Its files are missing or damaged.
+        NoFaceError: Its portrait has to be looked at again and shows no face.
+    """
+    tracks, picture = run.tracks(), run.file("portrait.png")
+    if not tracks or picture is None:
+        raise MediaError(f"{run.title}: its portrait or its landmarks are not there; render it again")
+    image = read_picture(picture)
+    target, reference = tracks["target"].astype(np.float64), tracks["reference"].astype(np.float64)
+    if tuple(int(n) for n in tracks["result_size"]) != image.shape[:2]:
+        # The result is a piece of the picture, or another size of it: back into the picture.
+        own = prepare_portrait(picture, face=run.settings.face).landmarks.astype(np.float64)
+        rotation, shift, scale = (part[0] for part in fit_similarity(own[None], reference, np.ones(len(own))))
+        target, reference = (scale * points @ rotation.T + shift for points in (target, reference))
+    shown = target[:, :468, :2]
+    reach = np.stack([np.quantile(shown.min(1), 0.01, axis=0), np.quantile(shown.max(1), 0.99, axis=0)])
+    reach = np.clip(reach, 0, image.shape[1::-1])  # as `visiongen.fit_motion` widens the crop
+    portrait = make_portrait(image, Face(reference.astype(np.float32)), name=run.title, reach=reach)
+    track = LandmarkTrack(
+        points=target, visible=np.ones(len(target), bool), times=tracks["times"], height=image.shape[0],
+        width=image.shape[1],
+    )  # fmt: skip
+    return Scene(portrait, motion_from_landmarks(track))
+
+
+def dense_motion(scene: Scene, frame: int) -> DenseMotion:
+    """What the geometry makes of a frame, crop units."""
+    field = MotionField(source_landmarks(scene.portrait))
+    return field.towards(target_landmarks(scene.portrait, scene.motion, slice(frame, frame + 1)))[0]
+
+
+def displacement(dense: DenseMotion) -> np.ndarray:
+    """(G, G, 2) of the prior: from a pixel of the frame to where it comes from, sides of the crop."""
+    return dense.flow - pixel_centres(dense.flow.shape[0])
+
+
+class Insides:
+    """A generator, loaded, that is asked for what goes on inside it."""
+
+    def __init__(self, part: Part, device: str = "auto") -> None:
+        """
+        Raises:
+            VisionGenError: It cannot be loaded.
+        """
+        choice = part.choice("generator")
+        self._generator = load(choose("generator", part.name), choice.options, device=resolve_device(device))
+
+    @property
+    def can_explain(self) -> bool:
+        """It has the optional method."""
+        return hasattr(self._generator, "explain")
+
+    def maps(self, scene: Scene, frame: int) -> list[InnerMap]:
+        """See `visiongen.hookspecs.ExplainingGenerator`."""
+        return list(self._generator.explain(scene.portrait, scene.motion, frame))

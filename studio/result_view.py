@@ -1,0 +1,134 @@
+"""A finished run: player, numbers, downloads, where to go from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from studio.job_view import stage_times
+from studio.navigation import is_present
+from studio.session import get_queue, open_page
+from studio.store import Run
+from visiongen import choose
+from visiongen.errors import VisionGenError
+
+MEDIA_TYPES = {
+    ".mp4": "video/mp4", ".gif": "image/gif", ".webp": "image/webp", ".webm": "video/webm", ".npz": "application/zip",
+    ".zip": "application/zip",
+}  # fmt: skip
+SHOWN_SCORES = (
+    ("ssim", "SSIM", 3), ("ksr", "KSR", 3), ("akd", "AKD, px", 2), ("stability", "Stability", 3),
+    ("identity_proxy", "Likeness (proxy)", 3),
+)  # fmt: skip
+
+
+def show_result(run: Run) -> None:
+    """Everything about a run that is done; of one that failed, why."""
+    if run.state == "failed":
+        st.error(run.problem or "This render failed.")
+        return
+    if run.state == "stopped":
+        st.info("This render was stopped. Change what you like and render again.")
+        return
+    player(run)
+    for warning in run.warnings:
+        st.warning(warning)
+    _actions(run)
+    _numbers(run)
+    stage_times(dict(run.stage_seconds))
+
+
+def player(run: Run) -> None:
+    """The result beside what it was made from."""
+    result = run.file("result.mp4")
+    if result is None:
+        st.error("The film of this run is gone; render it again.")
+        return
+    others = {}
+    if (portrait := run.file("portrait.png")) and run.settings.full:
+        others["Portrait"] = portrait
+    if driving := run.file("driving.mp4"):
+        others["Driving"] = driving
+    if not others:
+        st.video(str(result), loop=True)
+        return
+    from studio.components import compare_player
+
+    first, *rest = others
+    compare_player(
+        left=others[first], right=result, labels=(first, "Result"), others={name: others[name] for name in rest},
+        fps=run.fps, frames=run.frames, key=f"player {run.id}",
+    )  # fmt: skip
+
+
+def _actions(run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for exporter, label in (("mp4", "MP4"), ("gif", "GIF"), ("webp", "WebP")):
+            download(run, exporter, label)
+        if run.settings.exporter.name not in ("mp4", "gif", "webp"):
+            download(run, run.settings.exporter.name, run.settings.exporter.name.upper())
+        with st.popover("Copy as command", icon=":material/terminal:"):
+            st.caption("The same on the command line; the button in its corner copies it.")
+            st.code(run.settings.command_line(), language="bash", wrap_lines=True)
+            st.download_button(
+                "Motion template", _template(run), file_name=f"{run.id}.npz", icon=":material/motion_photos_on:",
+                key=f"template {run.id}", on_click="ignore",
+                help="The movement of this clip alone: it can drive other portraits.",
+            )  # fmt: skip
+    with st.container(horizontal=True):
+        for file, label, icon in (
+            ("app_pages/inspect_frames.py", "Inspect", ":material/frame_inspect:"),
+            ("app_pages/failures.py", _failures_label(run), ":material/troubleshoot:"),
+            ("app_pages/compare.py", "Compare", ":material/compare:"),
+            ("app_pages/gallery.py", "Gallery", ":material/photo_library:"),
+        ):
+            if is_present(file) and st.button(label, icon=icon, key=f"open {file}"):
+                open_page(file, run=run.id)
+
+
+def _failures_label(run: Run) -> str:
+    try:
+        count = len(run.problems())
+    except VisionGenError:
+        return "Failure cases"
+    return f"Failure cases ({count})"
+
+
+def download(run: Run, exporter: str, label: str) -> None:
+    """A button that hands over the result in a format, made when it is asked for."""
+    try:
+        suffix = (choose("exporter", exporter).suffixes or (".zip",))[0]
+    except VisionGenError:
+        return
+    st.download_button(
+        label, _converted(run, exporter), file_name=f"{Path(run.settings.portrait_name).stem}-{run.id}{suffix}",
+        mime=MEDIA_TYPES.get(suffix), key=f"download {exporter} {run.id}", icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+
+
+def _converted(run: Run, exporter: str) -> Callable[[], bytes]:
+    def make() -> bytes:
+        if exporter == "mp4":
+            return (run.folder / "result.mp4").read_bytes()
+        task = {"do": "convert", "folder": str(run.folder), "exporter": exporter, "settings": run.settings.to_dict()}
+        return Path(get_queue().ask(task)["file"]).read_bytes()
+
+    return make
+
+
+def _template(run: Run) -> Callable[[], bytes]:
+    def make() -> bytes:
+        task = {"do": "template", "folder": str(run.folder), "settings": run.settings.to_dict()}
+        return Path(get_queue().ask(task)["file"]).read_bytes()
+
+    return make
+
+
+def _numbers(run: Run) -> None:
+    shown = [(label, f"{run.summary[name]:.{digits}f}") for name, label, digits in SHOWN_SCORES if name in run.summary]
+    shown += [("Frames", str(run.frames)), ("Frames a second", f"{run.frames_per_second:.1f}"), ("Device", run.device)]
+    with st.container(horizontal=True):
+        for label, value in shown:
+            st.metric(label, value, width="content")

@@ -1,0 +1,94 @@
+"""Choosing finished runs on a page, and what a page offers where there are none."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from studio.session import current_run, get_queue, get_store, remember_run, session_id
+from studio.settings import Settings
+from studio.store import Run
+from visiongen.samples import sample
+
+
+def inspectable_runs() -> list[Run]:
+    """Runs whose landmarks are there, newest first: also those that were stopped after their motion was known."""
+    return [run for run in get_store().runs(states=("done", "failed", "stopped")) if run.file("tracks.npz")]
+
+
+def title_of(run: Run) -> str:
+    """A run in one line."""
+    made = time.strftime("%d %b %H:%M", time.localtime(run.created))
+    parts = [run.title, run.settings.generator.name, f"{run.frames} frames" if run.frames else "", made]
+    if run.file("result.mp4") is None:
+        parts.append("motion only")
+    return " · ".join(part for part in parts if part)
+
+
+def choose_run(runs: list[Run], *, label: str, key: str, default: str | None = None) -> Run:
+    """A list of runs to choose from.
+
+    Args:
+        runs: At least one.
+        label: Of the list.
+        key: Of the widget.
+        default: Id of the run that is chosen at first.
+    """
+    by_id = {run.id: run for run in runs}
+    if st.session_state.get(key) not in by_id:
+        st.session_state[key] = default if default in by_id else runs[0].id
+    chosen = st.selectbox(
+        label, list(by_id), format_func=lambda one: title_of(by_id[one]), key=key, persist_state="session"
+    )
+    return by_id[chosen]
+
+
+def choose_current_run(runs: list[Run]) -> Run:
+    """The run that all pages look at, which can be changed here."""
+    known = {run.id for run in runs}
+    now = current_run()
+    # Another page may have opened another run since this list was drawn.
+    if now is not None and now.id in known and st.session_state.get("inspect_opened") != now.id:
+        st.session_state["inspect_run"] = st.session_state["inspect_opened"] = now.id
+    run = choose_run(runs, label="Run", key="inspect_run", default=now.id if now else None)
+    if st.session_state.get("inspect_opened") != run.id:
+        st.session_state["inspect_opened"] = run.id
+    remember_run(run.id)
+    return run
+
+
+def offer_example(purpose: str) -> None:
+    """What a page shows before there is anything to look at: why it is empty, and an example one click away."""
+    st.info(f"There is no result to {purpose} yet. Render one on the page Animate, or take an example: two seconds of the "
+            "sample media.")  # fmt: skip
+    queue = get_queue()
+    if st.button("Render the example", type="primary", icon=":material/play_arrow:"):
+        settings = Settings(portrait=str(sample("astronaut.jpg")), driving=str(sample("driving.mp4")), end=2.0)
+        st.session_state["example"] = queue.submit(settings, session_id(), "Example")
+    if "example" in st.session_state:
+        follow_jobs([st.session_state["example"]])
+
+
+def follow_jobs(job_ids: list[str]) -> None:
+    """Progress of jobs; draws the whole page anew when the last one has ended."""
+
+    @st.fragment(run_every=0.5)
+    def progress() -> None:
+        jobs = [get_queue().job(one) for one in job_ids]
+        for job in jobs:
+            if job.state == "failed":
+                st.error(f"The render failed: {job.message}")
+            elif job.is_active:
+                share = min(job.done / job.total, 1.0) if job.total else 0.0
+                left = f", about {job.eta:.0f} s left" if job.eta is not None else ""
+                wait = f"waiting for {job.ahead} other(s)" if job.ahead else (job.stage or "starting")
+                st.progress(share, text=f"{get_store().get(job.id).title}: {wait}{left}")
+        if any(job.is_active for job in jobs):
+            if st.button("Cancel", key=f"cancel {job_ids}"):
+                for job in jobs:
+                    get_queue().cancel(job.id)
+        elif any(job.state == "done" for job in jobs):
+            st.rerun()
+
+    progress()

@@ -1,0 +1,239 @@
+"""The figures of Inspect and Compare: pure functions, arrays in, figures out."""
+
+from __future__ import annotations
+
+import colorsys
+import json
+
+import cv2
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from studio.expressions import CURVES, degrees, expression_curves, first_seen, head_frame
+from studio.figures import clicked_frame, rows_figure, series_figure, trajectories_figure
+from studio.figures_face import mesh_figure, vectors_figure
+from studio.figures_flow import colour_wheel, flow_colours, flow_figure, mask_figure, picture_figure
+from studio.regions import region_of, regions
+from visiongen.pose import face_model
+
+SIZE = (400, 500)
+JPEG = cv2.imencode(".jpg", np.full((40, 50, 3), 128, np.uint8))[1].tobytes()
+
+
+@pytest.fixture
+def face() -> np.ndarray:
+    """(478, 3) px: the rest face in the middle of a picture."""
+    return face_model().points.astype(np.float64) * 150 + [250, 200, 0]
+
+
+def turned(face: np.ndarray, yaws: list[float]) -> np.ndarray:
+    """(T, 478, 3): the face turned about the vertical axis through its middle, degrees; to the picture's right."""
+    middle = face[:468].mean(0)
+    return np.stack(
+        [(face - middle) @ Rotation.from_euler("y", -yaw, degrees=True).as_matrix().T + middle for yaw in yaws]
+    )
+
+
+def arrows(figure) -> np.ndarray:
+    """(N, 4): start x, y and tip x, y of all arrows of a figure."""
+    found = [np.array([[*trace.x[i : i + 2], *trace.y[i : i + 2]] for i in range(0, len(trace.x), 3)], float)
+             for trace in figure.data if trace.customdata is not None]  # fmt: skip
+    return np.concatenate(found)[:, [0, 2, 1, 3]] if found else np.zeros((0, 4))
+
+
+# -- motion vectors ----------------------------------------------------------------------------------------------------
+
+
+def test_every_landmark_has_an_arrow_from_rest_to_place(face):
+    moved = face + np.random.default_rng(0).normal(0, 5, face.shape)
+    found = arrows(vectors_figure(moved, face, size=SIZE, picture=JPEG))
+    assert len(found) == 478
+    want = np.c_[face[:, :2], moved[:, :2]]
+    assert np.allclose(found[np.lexsort(found.T)], want[np.lexsort(want.T)])
+
+
+def test_a_threshold_and_regions_leave_arrows_out(face):
+    moved = face.copy()
+    moved[13] += [0, 9, 0]  # a lip
+    moved[33] += [4, 0, 0]  # an eye
+    assert len(arrows(vectors_figure(moved, face, size=SIZE, threshold=1))) == 2
+    assert len(arrows(vectors_figure(moved, face, size=SIZE, threshold=5))) == 1
+    only_eyes = vectors_figure(moved, face, size=SIZE, threshold=1, shown={"eyes"})
+    assert [int(trace.customdata[0][0]) for trace in only_eyes.data] == [33]
+
+
+@pytest.mark.parametrize("by", ["region", "magnitude"])
+def test_arrows_are_drawn_longer_and_numbers_stay(face, by):
+    moved = face + [3, 4, 0]
+    figure = vectors_figure(moved, face, size=SIZE, magnify=3, colour_by=by)
+    found = arrows(figure)
+    assert len(found) == 478
+    assert np.allclose(found[:, 2:] - found[:, :2], [9, 12])
+    lengths = np.concatenate([trace.customdata[:, 1] for trace in figure.data if trace.customdata is not None])
+    assert np.allclose(lengths, 5)
+
+
+def test_arrows_by_region_have_the_regions_colours(face):
+    figure = vectors_figure(face + [5, 0, 0], face, size=SIZE)
+    colours = {trace.name: trace.line.color for trace in figure.data}
+    assert colours == {region.label: region.colour for region in regions()}
+    for trace in figure.data:
+        assert {region_of()[int(one[0])].label for one in trace.customdata} == {trace.name}
+
+
+def test_without_a_face_or_without_motion_the_figure_says_so(face):
+    unseen = vectors_figure(np.full_like(face, np.nan), face, size=SIZE)
+    still = vectors_figure(face, face, size=SIZE, threshold=0.5)
+    assert "no face" in unseen.layout.annotations[0].text
+    assert "no landmark moved" in still.layout.annotations[0].text
+
+
+# -- curves ------------------------------------------------------------------------------------------------------------
+
+
+def test_angles_are_those_the_head_was_turned_by():
+    rotation = Rotation.from_euler("y", [[-20], [0], [35]], degrees=True).as_matrix()
+    yaw, pitch, roll = degrees(rotation).T
+    assert np.allclose(np.abs(yaw), [20, 0, 35], atol=1e-3)
+    assert np.sign(yaw[0]) == -np.sign(yaw[2])
+    assert np.allclose([pitch, roll], 0, atol=1e-3)
+
+
+def test_expression_curves_follow_the_face_and_not_the_head(face):
+    still = turned(face, [0, 15, -25])
+    curves = expression_curves(still)
+    assert list(curves) == list(CURVES)
+    for name, values in curves.items():
+        assert np.ptp(values) < 0.01, name
+    opened = face.copy()
+    opened[14] += [0, 30, 0]
+    both = expression_curves(np.stack([face, opened]))
+    assert both["Mouth open"][1] > both["Mouth open"][0] + 0.1
+    assert both["Right eye"][0] == pytest.approx(both["Right eye"][1], abs=0.01)
+
+
+def test_gaze_is_positive_to_the_pictures_right(face):
+    looks = np.stack([face, face])
+    looks[1, 468:] += [8, 0, 0]
+    gaze = expression_curves(looks)["Gaze sideways"]
+    assert gaze[1] > gaze[0] + 0.05
+
+
+def test_frames_without_a_face_stay_unknown(face):
+    points = np.stack([np.full_like(face, np.nan), face])
+    assert np.isnan(head_frame(points)[0]).all() and np.isfinite(head_frame(points)[1]).all()
+    assert np.isnan(expression_curves(points)["Mouth open"][0])
+    assert (first_seen(points) == face).all()
+    assert first_seen(points[:1]) is None
+
+
+def test_charts_mark_the_frame_and_carry_its_number():
+    times = np.arange(20) / 25
+    values = np.sin(times)
+    values[4] = np.nan
+    for figure in (
+        series_figure(times, {"one": values}, frame=7),
+        rows_figure(times, {"a": {"one": values}, "b": {"one": values, "two": values}}, frame=7),
+        trajectories_figure(times, {"wanted": np.zeros((20, 478, 3))}, [1, 2], frame=7),
+    ):
+        assert {shape.x0 for shape in figure.layout.shapes} == {times[7]}
+        for trace in figure.data:
+            assert list(trace.customdata) == list(range(20))
+        json.loads(figure.to_json())
+
+
+def test_one_name_has_one_colour_and_one_entry_in_the_legend():
+    times = np.arange(5) / 25
+    row = {"driver": times, "result": times}
+    figure = rows_figure(times, {"Yaw": row, "Pitch": dict(reversed(row.items()))})
+    for name in row:
+        traces = [trace for trace in figure.data if trace.name == name]
+        assert len({trace.line.color for trace in traces}) == 1
+        assert [trace.showlegend for trace in traces].count(True) == 1
+
+
+@pytest.mark.parametrize(
+    "event, frame",
+    [
+        (None, None),
+        ({}, None),
+        ({"selection": {"points": []}}, None),
+        ({"selection": {"points": [{"customdata": 12}]}}, 12),
+        ({"selection": {"points": [{"x": 1.0}, {"customdata": [3]}]}}, 3),
+    ],
+)
+def test_a_click_names_its_frame(event, frame):
+    assert clicked_frame(event) == frame
+
+
+# -- the face in space -------------------------------------------------------------------------------------------------
+
+
+def test_the_mesh_turns_with_the_head_and_stays_in_its_box(face):
+    points = turned(face, [-40, 0, 40])
+    triangles = face_model().triangles
+    left, right = (mesh_figure(points, triangles, frame=frame) for frame in (0, 2))
+    assert left.layout.scene.xaxis.range == right.layout.scene.xaxis.range
+    nose = 1
+    assert np.sign(left.data[0].x[nose]) == -np.sign(right.data[0].x[nose])
+    for figure in (left, right):
+        for axis in "xyz":
+            low, high = figure.layout.scene[f"{axis}axis"].range
+            assert low <= figure.data[0][axis].min() and figure.data[0][axis].max() <= high
+    # Upright: the forehead is above the chin. Toward the camera: the nose is nearer than the ears.
+    mesh = mesh_figure(points, triangles, frame=1).data[0]
+    assert mesh.z[10] > mesh.z[152]
+    assert mesh.y[nose] < min(mesh.y[234], mesh.y[454])
+
+
+def test_an_animated_mesh_has_few_steps_and_none_without_a_face(face):
+    points = np.repeat(face[None], 400, 0)
+    points[100:110] = np.nan
+    figure = mesh_figure(points, face_model().triangles, frame=3, animated=True, times=np.arange(400) / 25)
+    names = [int(frame.name) for frame in figure.frames]
+    assert len(names) <= 151 and 3 in names
+    assert not set(names) & set(range(100, 110))
+    assert len(figure.layout.sliders[0].steps) == len(names)
+
+
+# -- dense maps --------------------------------------------------------------------------------------------------------
+
+
+def test_hue_is_direction_and_strength_is_length():
+    motion = np.array([[[1.0, 0], [0, 1.0], [-1.0, 0], [0, -1.0], [0.5, 0], [0, 0]]])
+    colours = flow_colours(motion, most=1.0)[0] / 255
+    hues = [colorsys.rgb_to_hsv(*colour)[0] * 360 for colour in colours[:4]]
+    assert np.allclose(hues, [0, 90, 180, 270], atol=2)
+    assert colorsys.rgb_to_hsv(*colours[4])[1] == pytest.approx(0.5, abs=0.01)
+    assert (colours[5] == 1).all()
+
+
+def test_the_wheel_shows_what_the_colours_mean():
+    wheel = colour_wheel(101)
+    right, below = wheel[50, 98, :3], wheel[98, 50, :3]
+    assert np.abs(right.astype(int) - flow_colours(np.array([[[0.95, 0]]]), most=1.0)[0, 0]).max() < 8
+    assert np.abs(below.astype(int) - flow_colours(np.array([[[0, 0.95]]]), most=1.0)[0, 0]).max() < 8
+    assert wheel[0, 0, 3] == 0 and wheel[50, 50, 3] == 255
+
+
+def test_arrows_of_a_dense_motion_point_to_where_pixels_come_from():
+    motion = np.zeros((64, 64, 2), np.float32)
+    motion[:, 32:] = [0.1, -0.05]
+    figure = flow_figure(motion, unit=200)
+    trace = figure.data[0]
+    x, y = np.array(trace.x, float).reshape(-1, 3), np.array(trace.y, float).reshape(-1, 3)
+    assert (x[:, 0] > 0.5).all()
+    assert (x[:, 1] > x[:, 0]).all() and (y[:, 1] < y[:, 0]).all()
+    assert np.allclose(np.array(trace.customdata)[:, 1:], [20, -10])
+
+
+def test_masks_keep_their_scale_and_pictures_their_place():
+    share = np.full((32, 32), 0.25, np.float32)
+    picture = np.zeros((64, 64, 3), np.uint8)
+    figure = mask_figure(share, picture=picture)
+    assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
+    for one in (figure, picture_figure(picture)):
+        image = one.layout.images[0]
+        assert (image.x, image.y, image.sizex, image.sizey) == (0, 0, 1, 1)
+        assert tuple(one.layout.yaxis.range) == (1, 0)

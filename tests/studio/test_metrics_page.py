@@ -1,0 +1,150 @@
+"""The page Metrics: runs and saved reports, charts and exports."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+
+from studio.figures_metrics import frames_figure, report_html, score_figure, scores_figure
+from studio.measurements import Measurement, frames_csv, interval, of_report, of_run, ordered, summary_csv
+from studio.store import Store
+from visiongen.errors import MediaError
+
+PAGE = "app_pages/metrics.py"
+
+
+@pytest.fixture
+def report() -> dict:
+    """As `visiongen evaluate` writes it."""
+
+    def clip(name: str, offset: float) -> dict:
+        methods = {
+            method: {"scores": {"ssim": value + offset, "akd": 2 - value}, "curves": {"ssim": [None, value, value + offset]},
+                     "speed": {}}
+            for method, value in (("warp", 0.7), ("vae-gan", 0.8))
+        }  # fmt: skip
+        return {"name": name, "clip": name, "class": "calm", "frames": 3, "fps": 25, "methods": methods}
+
+    return {"title": "t", "clips": [clip("one", 0.0), clip("two", 0.1)]}
+
+
+def test_a_run_brings_its_numbers(finished_run):
+    found = of_run(finished_run)
+    assert found.scores and found.scores == {k: v for k, v in finished_run.summary.items()}
+    assert found.fps == float(finished_run.fps)
+    assert all(len(values) <= finished_run.frames for values in found.series.values())
+
+
+def test_a_report_gives_means_over_films_and_each_film(report):
+    films = of_report(json.dumps(report).encode(), "report.json")
+    assert list(films) == ["All films (2)", "one", "two"]
+    warp, net = films["All films (2)"]
+    assert (warp.name, warp.films) == ("warp", 2)
+    assert net.scores["ssim"] == pytest.approx(0.85) and warp.scores["akd"] == pytest.approx(1.3)
+    low, high = net.intervals["ssim"]
+    assert 0.8 - 1e-9 <= low <= 0.85 <= high <= 0.9 + 1e-9
+    curve = films["two"][0].series["ssim"]
+    assert math.isnan(curve[0]) and curve[2] == pytest.approx(0.8)
+
+
+def test_a_table_as_csv_says_the_same(report):
+    rows = io.StringIO()
+    writer = csv.writer(rows)
+    writer.writerow(["name", "clip", "portrait", "class", "frames", "method", "ssim", "akd", "generate_ms_p50"])
+    for clip in report["clips"]:
+        for method, entry in clip["methods"].items():
+            writer.writerow([clip["name"], clip["clip"], "", "calm", 3, method, *entry["scores"].values(), 12.5])
+    a = of_report(rows.getvalue().encode(), "report.csv")
+    b = of_report(json.dumps(report).encode(), "report.json")
+    assert list(a) == list(b)
+    for one, other in zip(a["All films (2)"], b["All films (2)"]):
+        assert one.scores == pytest.approx(other.scores)
+
+
+@pytest.mark.parametrize(
+    "data, name",
+    [
+        (b"", "a.json"), (b"{}", "a.json"), (b"[]", "a.json"), (b"[1]", "a.json"), (b'{"clips": []}', "a.json"),
+        (b"\xff\xfe\x00", "a.json"), (b"x,y\n1,2\n", "a.csv"), (b'{"clips": [{"name": "x", "methods": {"m": {}}}]}', "a.json"),
+    ],
+)  # fmt: skip
+def test_what_is_no_report_is_told(data, name):
+    with pytest.raises(MediaError, match=f"{name} is no report"):
+        of_report(data, name)
+
+
+def test_the_interval_covers_the_mean_and_is_always_the_same():
+    values = np.random.default_rng(1).normal(5, 1, 40)
+    low, high = interval(values)
+    assert low < values.mean() < high and (low, high) == interval(values)
+    assert (high - low) / 2 == pytest.approx(1.96 * values.std() / math.sqrt(40), rel=0.15)
+
+
+@pytest.fixture
+def two() -> list[Measurement]:
+    first = Measurement(name="a, \"b\"", scores={"ssim": 0.8, "own_score": 2.0},
+                        series={"ssim": np.array([math.nan, 0.5, 0.75])})  # fmt: skip
+    return [first, Measurement(name="<c>", scores={"ssim": 0.9}, series={"ssim": np.array([0.25])}, fps=50)]
+
+
+def test_exports_can_be_read_again(two):
+    rows = list(csv.DictReader(io.StringIO(summary_csv(two))))
+    assert [row["name"] for row in rows] == ['a, "b"', "<c>"]
+    assert rows[0]["own_score"] == "2" and rows[1]["own_score"] == ""
+    frames = list(csv.DictReader(io.StringIO(frames_csv(two))))
+    assert [(row["frame"], row["ssim"]) for row in frames] == [("0", ""), ("1", "0.5"), ("2", "0.75"), ("0", "0.25")]
+    assert frames[2]["seconds"] == "0.0800"
+
+
+def test_the_page_to_take_away_stands_by_itself(two):
+    page = report_html([scores_figure(two, ["ssim"])], title="<T>", notes=["n & m"], table=summary_csv(two))
+    assert "<script src=" not in page and "Plotly.newPlot" in page
+    assert "&lt;T&gt;" in page and "n &amp; m" in page and "<td>&lt;c&gt;</td>" in page
+    assert page.partition("</table>")[0].count("<td>") == 2 * 4, "a comma in a name makes no new cell"
+
+
+def test_charts_show_every_measurement(two):
+    assert len(scores_figure(two, ["ssim", "own_score"]).data) == 3
+    assert len(score_figure(two, "ssim").data) == 2
+    lines = frames_figure(two, ["ssim"])
+    assert len(lines.data) == 2 and list(lines.data[0].x) == pytest.approx([0, 0.04, 0.08])
+
+
+def test_the_most_telling_scores_come_first():
+    assert ordered(["zzz", "akd", "ksr", "ssim", "abc"]) == ["ssim", "ksr", "akd", "abc", "zzz"]
+
+
+def test_runs_are_shown_side_by_side(studio, finished_run):
+    page = studio(PAGE, run=finished_run.id)
+    assert not page.exception and not page.error
+    assert finished_run.id in page.multiselect(key="metrics.runs").value
+    assert [tab.label for tab in page.tabs] == ["Summary", "Frame by frame", "All numbers", "Export"]
+    page.multiselect(key="metrics.runs").set_value([]).run()
+    assert "Choose one or more runs" in page.info[0].value
+
+
+def test_a_report_is_shown_and_a_wrong_one_explained(studio, finished_run, report):
+    page = studio(PAGE)
+    page.session_state["metrics.source"] = "Report"
+    page.run()
+    page.file_uploader(key="metrics.upload").set_value(
+        ("r.json", json.dumps(report).encode(), "application/json")
+    ).run()
+    assert not page.exception and not page.error
+    assert page.selectbox(key="metrics.film").options == ["All films (2)", "one", "two"]
+    page.file_uploader(key="metrics.upload").set_value(("r.json", b"{}", "application/json")).run()
+    assert "no report" in page.error[0].value and not page.exception
+
+
+def test_an_empty_studio_offers_an_example(studio, tmp_path, monkeypatch):
+    from studio import session
+
+    monkeypatch.setattr(session, "_store_at", lambda root: Store(tmp_path))
+    page = studio(PAGE)
+    assert not page.exception
+    assert any(button.label == "Render the example" for button in page.button)
