@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from conftest import beeps
+from films import beeps
 from scipy.spatial.transform import Rotation
 
 from visiongen.datatypes import LandmarkTrack, MotionTrack, Portrait

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 import av
 import numpy as np
 import pytest
-from conftest import NTSC, beep_times, frame_number, numbered_batches, numbered_frame, tiny_video, without_rights
+from films import NTSC, beep_times, frame_number, numbered_batches, numbered_frame, tiny_video, without_rights
 from PIL import Image, ImageSequence
 
 from visiongen import media

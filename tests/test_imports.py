@@ -16,10 +16,23 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "datatypes", "memory"},
     {"containers", "media", "hookspecs", "options", "samples"},
-    {"pose", "landmarks", "faces", "motion", "retarget", "flow", "mouth", "eyes", "background", "models"},
-    {"generators", "enhancers", "exporters", "metrics", "diagnostics"},
-    {"plugins"},
+    {
+        "pose",
+        "landmarks",
+        "faces",
+        "motion",
+        "retarget",
+        "flow",
+        "registration",
+        "mouth",
+        "eyes",
+        "background",
+        "models",
+    },
+    {"generators", "enhancers", "exporters", "metrics", "diagnostics", "motion_sources"},
+    {"plugins", "plugin_host", "plugin_switches", "guards"},
     {"pipeline", "training"},
+    {"live"},
 )
 """Lowest first; a module imports from its own layer and from those below. What is not named here (`cli` and what it is
 made of) is above them all."""

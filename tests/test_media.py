@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import NTSC, beep_times, frame_number, numbered_frame, tiny_video, without_rights
+from films import NTSC, beep_times, frame_number, numbered_frame, tiny_video, without_rights
 from PIL import Image, ImageCms
 
 from visiongen import media

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import eye_opening, face, placed, random_faces, rotation, seen
-from conftest import without_rights
+from films import without_rights
 from scipy.spatial.transform import Rotation
 
 from visiongen.datatypes import LandmarkTrack, MotionTrack

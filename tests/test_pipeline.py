@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from builders import astronaut, astronaut_portrait, moving_head, random_faces, self_made_motion, write_clip
-from conftest import beep_times
+from films import beep_times
 from PIL import Image
 
 import visiongen
@@ -26,7 +26,7 @@ from visiongen.enhancers import SharpenOptions
 from visiongen.errors import MediaError, NoFaceError, PluginError, VisionGenError
 from visiongen.exporters import PngOptions
 from visiongen.generators.warp import WarpGenerator
-from visiongen.motion import motion_from_landmarks, place
+from visiongen.motion import motion_from_landmarks, piece, place
 from visiongen.pipeline import Choice, animate, extract_motion, fit_motion, prepare_portrait, render, unusual
 from visiongen.retarget import MotionSettings
 
@@ -165,21 +165,21 @@ def test_how_it_was_made_is_returned_and_written(media_folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.webm", "frames"])
 def test_other_endings_choose_other_formats(media_folder, tmp_path, motion, name):
-    short = visiongen.pipeline.piece(motion, slice(0, 4))
+    short = piece(motion, slice(0, 4))
     animation = animate(media_folder / "odd.png", short, tmp_path / name, generator="warp", device="cpu")
     assert animation.num_frames == 4 and (tmp_path / name).exists()
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_an_exporter_may_be_named(media_folder, tmp_path, motion):
-    short = visiongen.pipeline.piece(motion, slice(0, 2))
+    short = piece(motion, slice(0, 2))
     choice = Choice(name="png", options=PngOptions(compression=1))
     animate(media_folder / "odd.png", short, tmp_path / "out", generator="warp", exporter=choice)
     assert (tmp_path / "out" / "frame_000000.png").exists()
 
 
 def test_the_same_settings_give_the_same_frames(media_folder, tmp_path, motion):
-    short = visiongen.pipeline.piece(motion, slice(0, 6))
+    short = piece(motion, slice(0, 6))
     for name in "ab":
         animate(media_folder / "odd.png", short, tmp_path / name, generator="warp", device="cpu")
     for path in sorted((tmp_path / "a").glob("*.png")):
@@ -191,7 +191,7 @@ def test_the_same_settings_give_the_same_frames(media_folder, tmp_path, motion):
 
 @pytest.mark.parametrize("full, size, shape", [(True, 100, (94, 100)), (False, 64, (64, 64))])
 def test_the_longer_side_can_be_chosen(media_folder, tmp_path, motion, full, size, shape):
-    short = visiongen.pipeline.piece(motion, slice(0, 3))
+    short = piece(motion, slice(0, 3))
     animation = animate(media_folder / "odd.png", short, tmp_path / "a.mp4", generator="warp", full=full, size=size)
     clip = media.probe(tmp_path / "a.mp4")
     assert (clip.height, clip.width) == shape
@@ -199,7 +199,7 @@ def test_the_longer_side_can_be_chosen(media_folder, tmp_path, motion, full, siz
 
 
 def test_the_crop_alone(media_folder, tmp_path, motion):
-    short = visiongen.pipeline.piece(motion, slice(0, 3))
+    short = piece(motion, slice(0, 3))
     animate(media_folder / "odd.png", short, tmp_path / "a.mp4", generator="warp", full=False)
     clip = media.probe(tmp_path / "a.mp4")
     assert clip.height == clip.width
@@ -230,9 +230,7 @@ def test_prepared_things_are_taken(tmp_path, motion, media_folder):
     portrait = prepare_portrait(media_folder / "odd.png")
     animation = animate(portrait, motion, tmp_path / "a.mp4", generator="warp")
     assert animation.num_frames == NUM_FRAMES
-    animate(
-        np.asarray(astronaut()), visiongen.pipeline.piece(motion, slice(0, 2)), tmp_path / "b.mp4", generator="warp"
-    )
+    animate(np.asarray(astronaut()), piece(motion, slice(0, 2)), tmp_path / "b.mp4", generator="warp")
     assert (tmp_path / "b.mp4").exists()
 
 
@@ -254,7 +252,7 @@ def test_what_exists_is_not_overwritten(media_folder, tmp_path, motion):
         with pytest.raises(MediaError, match=name):
             animate(media_folder / "odd.png", motion, tmp_path / name, generator="warp")
     assert (tmp_path / "a.mp4").read_bytes() == b"mine"
-    short = visiongen.pipeline.piece(motion, slice(0, 2))
+    short = piece(motion, slice(0, 2))
     animate(media_folder / "odd.png", short, tmp_path / "a.mp4", generator="warp", overwrite=True)
     assert media.probe(tmp_path / "a.mp4").num_frames == 2
     with pytest.raises(MediaError, match=r"letter\.txt"):
@@ -263,7 +261,7 @@ def test_what_exists_is_not_overwritten(media_folder, tmp_path, motion):
 
 def test_a_folder_of_frames_is_replaced_when_asked(media_folder, tmp_path, motion):
     for count in (4, 2):
-        short = visiongen.pipeline.piece(motion, slice(0, count))
+        short = piece(motion, slice(0, count))
         animate(media_folder / "odd.png", short, tmp_path / "frames", generator="warp", overwrite=True)
     assert len(list((tmp_path / "frames").glob("frame_*.png"))) == 2
 
@@ -427,7 +425,7 @@ class Plain:
 
 
 def test_a_plugins_iterator_need_not_be_a_generator(motion):
-    source, fitted = fit_motion(astronaut_portrait(), visiongen.pipeline.piece(motion, slice(0, 5)))
+    source, fitted = fit_motion(astronaut_portrait(), piece(motion, slice(0, 5)))
     assert sum(len(batch) for batch in render(source, fitted, generator=Plain())) == 5
 
 

@@ -35,7 +35,7 @@ _MIN_SIZE = 32
 _NO_DEFAULT = {"help_behavior_hint": ""}
 Switch = FlagCreatePairsOff[Annotated[bool, arg(**_NO_DEFAULT)]]
 # The settings whose flags are their fields; the others have flags of their own below.
-_PLAIN_SETTINGS = ("pose", "mouth", "eyes", "brows", "smoothing")
+_PLAIN_SETTINGS = ("pose", "mouth", "eyes", "brows", "pose_limit", "smoothing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,10 @@ class AnimateFlags:
     """What improves the frames, in this order."""
     exporter: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: by the ending of --out)")] = None
     """What writes the result."""
+    motion_source: Annotated[
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: by the ending of DRIVING)")
+    ] = None
+    """What reads DRIVING."""
     relative: Switch = False
     """Add the driver's movements to the portrait's own pose and expression (default)."""
     absolute: Switch = False
@@ -84,6 +88,8 @@ class AnimateFlags:
     """Also save the driver's motion as a template, which can drive other portraits."""
     overwrite: Switch = False
     """Replace an existing result."""
+    remedy: Switch = False
+    """Look for covered faces, extreme poses and the like first, and do what can be done about them."""
 
 
 def parser_type(groups: Sequence[FlagGroup]) -> type:
@@ -98,7 +104,13 @@ def run(arguments: list[str]) -> int:
     flags = tyro.cli(parser_type(groups), prog="visiongen animate", args=arguments, description=_description())
     portrait, driving, out = _paths(flags)
     writer = plugins.choose("exporter", flags.exporter) if flags.exporter else plugins.exporter_for(out)
-    chosen = {"generator": [flags.generator], "enhancer": flags.enhancers, "exporter": [writer.name]}
+    reader = flags.motion_source or plugins.motion_source_for(driving).name
+    chosen = {
+        "generator": [flags.generator],
+        "enhancer": flags.enhancers,
+        "exporter": [writer.name],
+        "motion-source": [reader],
+    }
     for kind, names in chosen.items():
         for name in names:
             plugins.choose(kind, name)
@@ -110,7 +122,7 @@ def run(arguments: list[str]) -> int:
     with ProgressBar() as progress:
         if flags.save_motion:
             check_target(out, overwrite=flags.overwrite, folder=not writer.suffixes)
-            source = _saved_motion(flags, driving, progress)
+            source = _saved_motion(flags, driving, choices["motion-source"][0], progress)
         result = animate(
             portrait,
             source,
@@ -118,6 +130,7 @@ def run(arguments: list[str]) -> int:
             generator=choices["generator"][0],
             enhancers=choices["enhancer"],
             exporter=choices["exporter"][0],
+            motion_source=choices["motion-source"][0],
             settings=settings,
             face=flags.face,
             start=flags.start,
@@ -127,8 +140,11 @@ def run(arguments: list[str]) -> int:
             device=flags.device,
             seed=flags.seed,
             overwrite=flags.overwrite,
+            remedy=flags.remedy,
             progress=progress,
         )
+    for label in result.provenance.settings["remedies"]:
+        print(f"remedy: {label}")
     print(_summary(result, progress.rates.get("render", 0.0), time.monotonic() - begun))
     return 0
 
@@ -174,10 +190,10 @@ def _settings(flags: Any) -> MotionSettings:
     return settings
 
 
-def _saved_motion(flags: Any, driving: Path, progress: ProgressBar) -> MotionTrack:
+def _saved_motion(flags: Any, driving: Path, reader: Choice, progress: ProgressBar) -> MotionTrack:
     """The motion of `driving`, after it was saved."""
     check_target(flags.save_motion, overwrite=flags.overwrite)
-    motion = extract_motion(driving, start=flags.start, end=flags.end, progress=progress)
+    motion = extract_motion(driving, source=reader, start=flags.start, end=flags.end, progress=progress)
     save_motion(motion, flags.save_motion)
     return motion
 

@@ -23,6 +23,10 @@ DEBUG_VARIABLE = "VISIONGEN_DEBUG"
 Flags = TypeVar("Flags")
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM; no SystemExit, which would be taken for that of a plugin that ends the program."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PrepareFlags:
     """Prepare clips and stills for training; what is prepared already is left alone."""
@@ -33,14 +37,6 @@ class PrepareFlags:
     """Folder for what training reads; made if missing."""
     every: int = 2
     """Take every n-th frame of a clip."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PluginsFlags:
-    """List all components with their options, and plugins that cannot be used with the reason."""
-
-    json: bool = False
-    """Write JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,23 +62,25 @@ def _animate(arguments: list[str]) -> int:
 
 
 def _inspect(arguments: list[str]) -> int:
-    from visiongen.inspection import InspectConfig, inspect
+    from visiongen.inspection import PROBLEMS, InspectConfig, inspect
     from visiongen.progress import ProgressBar
 
     config = _parsed(InspectConfig, "inspect", arguments)
     with ProgressBar() as progress:
         written = inspect(config, progress=progress)
     print(*written, sep="\n")
+    if config.diagnose:
+        from visiongen.diagnostics import read_problems
+        from visiongen.diagnostics.sheet import table
+
+        print(table(read_problems(config.out / PROBLEMS)))
     return 0
 
 
 def _plugins(arguments: list[str]) -> int:
-    from visiongen.catalogue import as_text, catalogue
+    from visiongen import plugins_command
 
-    flags = _parsed(PluginsFlags, "plugins", arguments)
-    found = catalogue()
-    print(json.dumps(found, indent=1) if flags.json else as_text(found))
-    return 0
+    return plugins_command.run(arguments)
 
 
 def _doctor(arguments: list[str]) -> int:
@@ -95,20 +93,28 @@ def _doctor(arguments: list[str]) -> int:
 
 
 def _evaluate(arguments: list[str]) -> int:
-    from visiongen.evaluation import EvaluationConfig, evaluate
+    from visiongen.evaluation import COPY, EvaluationConfig, evaluate
+    from visiongen.evaluation.flags import parsed
 
-    config = _parsed(EvaluationConfig, "evaluate", arguments, positional=True)
+    def chosen(config: EvaluationConfig) -> dict[str, list[str]]:
+        return {"generator": [name for name in config.methods if name != COPY], "metric": list(config.all_metrics)}
+
+    config, options = parsed(EvaluationConfig, arguments, command="evaluate", chosen=chosen)
     show_log("INFO")
-    print(evaluate(config))
+    print(evaluate(config, options=options))
     return 0
 
 
 def _bench(arguments: list[str]) -> int:
-    from visiongen.benchmark import BenchmarkConfig, benchmark
+    from visiongen.benchmark import BenchmarkConfig, benchmark, compared_generators
+    from visiongen.evaluation.flags import parsed
 
-    config = _parsed(BenchmarkConfig, "bench", arguments)
+    def chosen(config: BenchmarkConfig) -> dict[str, list[str]]:
+        return {"generator": list(compared_generators(config))}
+
+    config, options = parsed(BenchmarkConfig, arguments, command="bench", chosen=chosen)
     show_log("INFO")
-    print(benchmark(config))
+    print(benchmark(config, options=options))
     return 0
 
 
@@ -140,9 +146,9 @@ def _train(arguments: list[str]) -> int:
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "animate": ("move the face of a picture like the face of a video", _animate),
     "inspect": ("write landmarks, motion and flow of a picture or clip, and a film that shows them", _inspect),
-    "plugins": ("list generators, enhancers and exporters with their options", _plugins),
+    "plugins": ("list all components with their options; switch plugins on and off; begin a new one", _plugins),
     "doctor": ("check the installation and measure its speed", _doctor),
-    "evaluate": ("judge generators on clips driven by their own first frame", _evaluate),
+    "evaluate": ("judge generators on clips that drive themselves, or other portraits", _evaluate),
     "bench": ("measure speed and memory of whole jobs", _bench),
     "prepare": ("prepare clips and stills for training", _prepare),
     "train": ("train the network of the default generator", _train),
@@ -186,6 +192,8 @@ def main(arguments: list[str] | None = None) -> int:
         except VisionGenError as error:
             _complain(f"{error}", debug)
             return 1
+        except _Terminated:
+            return TERMINATED
         except KeyboardInterrupt:
             print("visiongen: stopped", file=sys.stderr)
             return STOPPED
@@ -233,7 +241,7 @@ def _terminable() -> Any:
     """SIGTERM inside ends the block like Ctrl-C, so that what was begun is cleaned up."""
 
     def stop(*_: object) -> None:
-        raise SystemExit(TERMINATED)
+        raise _Terminated
 
     try:
         before = signal.signal(signal.SIGTERM, stop)

@@ -14,7 +14,7 @@ from visiongen.errors import PluginError
 from visiongen.hookspecs import Component
 from visiongen.options import OptionField, option_fields
 
-KINDS = ("generator", "enhancer", "exporter")
+KINDS = ("generator", "enhancer", "exporter", "motion-source")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,8 +30,9 @@ class FlagGroup:
 
 
 def installed_components() -> dict[str, dict[str, Component]]:
-    """Kind -> name -> component."""
-    return dict(zip(KINDS, (plugins.generators(), plugins.enhancers(), plugins.exporters()), strict=True))
+    """Kind -> name -> component, of the kinds that take part in an animation."""
+    found = (plugins.generators(), plugins.enhancers(), plugins.exporters(), plugins.motion_sources())
+    return dict(zip(KINDS, found, strict=True))
 
 
 def flag_groups() -> tuple[FlagGroup, ...]:
@@ -113,10 +114,9 @@ def chosen_options(
     """
     for group in given:
         if group.component.name not in chosen[group.kind]:
-            how = {"generator": "--generator {0}", "enhancer": "--enhancers {0}", "exporter": "--exporter {0}"}
             raise PluginError(
                 f"--{group.prefix}.* are options of the {group.kind} {group.component.name!r}, which is not used here; "
-                f"choose it with {how[group.kind].format(group.component.name)} or leave them out"
+                f"choose it with --{group.kind}{'s' * (group.kind == 'enhancer')} {group.component.name} or leave them out"
             )
     return {
         (group.kind, group.component.name): group.component.options(**_values(getattr(parsed, group.field)))

@@ -1,7 +1,8 @@
 """MediaPipe Face Mesh -> landmarks. With `visiongen.background`, the only module that imports mediapipe.
 
-Every frame is looked at on its own (``static_image_mode``). The tracker of MediaPipe is a little faster, but its
-landmarks lag and lie 1.0-1.7 px (at 256) beside those of single pictures: a portrait and a clip would not agree.
+Every frame is looked at on its own (``static_image_mode``), also of a live camera. The tracker of MediaPipe is a little
+faster, but its landmarks lag and lie 1.0-1.7 px (at 256) beside those of single pictures: a portrait and a clip would not
+agree.
 """
 
 from __future__ import annotations

@@ -29,6 +29,10 @@ _PLACE_NOISE = 0.0018
 """Of places and offsets, face widths."""
 _ROTATION_NOISE = 0.0065
 """Of head turns, radians."""
+_SPEED_GAIN, _SPEED_CUTOFF = 32.0, 3.0
+"""Of the live filter: rise of its cut-off, Hz, with speed, face widths (or radians) a second; cut-off of that speed, Hz.
+With them lips follow within a frame (correlation with the offline result 0.94; 0.83 with 12 and 1) and 0.4 of the
+detector's noise is left."""
 INTERPOLATE_SECONDS = 0.5
 """Lost frames are interpolated over gaps up to this long; longer ones hold the last pose seen."""
 
@@ -189,19 +193,50 @@ def _local_wiener(values: np.ndarray, strength: float, rate: float, most_noise: 
     return trend + keep[..., None] * rest
 
 
+class OneEuro:
+    """A causal low-pass whose cut-off rises with speed: still what rests, and no lag where something moves.
+
+    Source: Casiez et al., "1 € filter: a simple speed-based low-pass filter for noisy input", 2012.
+    """
+
+    def __init__(self, strength: float) -> None:
+        """
+        Args:
+            strength: 0 (hardly any smoothing) to 1.
+        """
+        self._minimum = 0.6 + 6.0 * (1 - strength) ** 2  # Hz
+        self._value: np.ndarray | None = None
+        self._raw: np.ndarray | None = None
+        self._speed: np.ndarray | float = 0.0
+
+    def __call__(self, value: np.ndarray, seconds: float) -> np.ndarray:
+        """The smoothed value.
+
+        Args:
+            value: (..., D), points of D coordinates, each smoothed by itself; face widths or radians.
+            seconds: Since the value before; the first call passes `value` as it is.
+        """
+        value = np.asarray(value, np.float64)
+        before, self._raw = self._raw, value
+        if self._value is None or before is None:
+            self._value = value
+            return value
+        change = (value - before) / seconds
+        self._speed = self._speed + _share(_SPEED_CUTOFF, seconds) * (change - self._speed)
+        cutoff = self._minimum + _SPEED_GAIN * np.linalg.norm(self._speed, axis=-1, keepdims=True)
+        self._value = self._value + _share(cutoff, seconds) * (value - self._value)
+        return self._value
+
+
+def _share(cutoff: np.ndarray | float, seconds: float) -> np.ndarray | float:
+    """How much of a new value a low-pass of this cut-off, Hz, takes."""
+    return 1 / (1 + 1 / (2 * np.pi * cutoff * seconds))
+
+
 def _one_euro(values: np.ndarray, strength: float, rate: float, most_noise: float) -> np.ndarray:
-    """(T, N, D): causal low-pass whose cut-off rises with speed."""
-    minimum, speed_gain = 0.6 + 6.0 * (1 - strength) ** 2, 12.0
-
-    def share(cutoff: np.ndarray | float) -> np.ndarray | float:
-        return 1 / (1 + rate / (2 * np.pi * cutoff))
-
-    result, speed = values.copy(), np.zeros_like(values[0])
-    for t in range(1, len(values)):
-        speed += share(1.0) * ((values[t] - values[t - 1]) * rate - speed)
-        cutoff = minimum + speed_gain * np.linalg.norm(speed, axis=-1, keepdims=True)
-        result[t] = result[t - 1] + share(cutoff) * (values[t] - result[t - 1])
-    return result
+    """(T, N, D), smoothed one after the other."""
+    smoother = OneEuro(strength)
+    return np.stack([smoother(value, 1 / rate) for value in values])
 
 
 # -- templates ---------------------------------------------------------------------------------------------------------

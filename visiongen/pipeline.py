@@ -10,8 +10,9 @@ import logging
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,24 +20,29 @@ from typing import Any
 import cv2
 import numpy as np
 
-from visiongen import media, plugins
+from visiongen import guards, media, plugins
 from visiongen.datatypes import Animation, FrameBatch, MotionTrack, Portrait, Provenance
-from visiongen.errors import MediaError, VisionGenError
+from visiongen.diagnostics import apply_remedies, diagnose, warnings
+from visiongen.errors import VisionGenError
 from visiongen.exporters import check_target
 from visiongen.faces import Face, PasteBack, choose_face, find_faces, make_portrait
-from visiongen.hookspecs import Enhancer, Generator
-from visiongen.landmarks import track
-from visiongen.motion import load_motion, motion_from_landmarks, piece, place, smooth
-from visiongen.pose import euler_angles
+from visiongen.hookspecs import Enhancer, Exporter, Generator, MotionExporter
+from visiongen.motion import place, smooth
 from visiongen.retarget import MotionSettings, retarget
 
 Progress = Callable[[str, int, int | None], None]
 """Called with (stage, done, total or None); raise in it to stop."""
 
-TEMPLATE_SUFFIX = ".npz"
 logger = logging.getLogger(__name__)
-_MOST_YAW, _MOST_PITCH = 45, 30  # degrees: beyond, a single picture does not show enough of the head
 _LARGE_FRAME = 4_000_000  # bytes; larger frames travel one by one, so that memory does not depend on the batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A component by name, with options; None: its defaults."""
+
+    name: str
+    options: Any = None
 
 
 def prepare_portrait(picture: Path | str | np.ndarray, *, face: int = 0, size: int | None = None) -> Portrait:
@@ -58,35 +64,32 @@ def prepare_portrait(picture: Path | str | np.ndarray, *, face: int = 0, size: i
 
 
 def extract_motion(
-    driving: Path | str, *, start: float = 0.0, end: float | None = None, progress: Progress | None = None
+    driving: Path | str,
+    *,
+    source: str | Choice | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    progress: Progress | None = None,
 ) -> MotionTrack:
-    """Head pose and expression of a driving video, or of a saved motion template (.npz).
+    """Head pose and expression of a driving video, of a saved motion template (.npz), or of what else is installed.
 
     Args:
-        driving: A video or a template.
+        driving: A file.
+        source: Name of the motion source that reads it, or a `Choice`; None: the ending decides.
         start, end: The piece to use, s (of a template too).
         progress: Called with ("landmarks", frames done, frames expected).
     Raises:
         MediaError: It cannot be read.
         NoFaceError: No frame shows a face.
     """
-    path = Path(driving)
-    if path.suffix.lower() == TEMPLATE_SUFFIX:
-        return _piece(load_motion(path), start, end, path.name)
-    clip = media.probe(path, start=start, end=end)
-    report = (lambda done, total: progress("landmarks", done, total)) if progress else None
-    return motion_from_landmarks(track(clip, progress=report), clip=clip)
-
-
-def _piece(motion: MotionTrack, start: float, end: float | None, name: str) -> MotionTrack:
-    inside = (motion.times >= start - 1e-9) & (motion.times < (np.inf if end is None else end) - 1e-9)
-    if not inside.any():
-        asked = f"from {start:g} s to {'the end' if end is None else f'{end:g} s'}"
-        raise MediaError(
-            f"{name}: it is {motion.times[-1]:.2f} s long, so it has nothing {asked}; give a start within it"
-        )
-    part = piece(motion, inside)
-    return replace(part, times=part.times - part.times[0])
+    path, outside = Path(driving), guards.Outside()
+    choice = Choice(name=source or plugins.motion_source_for(path).name) if not isinstance(source, Choice) else source
+    reader = plugins.load(plugins.choose("motion-source", choice.name), choice.options)
+    report = outside.function(lambda done, total: progress("landmarks", done, total)) if progress else None
+    who = plugins.title_of(reader)
+    with guards.plugin_errors(who, f"failed while it read {path.name}", outside):
+        motion = reader.extract(path, start=start, end=end, progress=report)
+    return guards.check_motion(motion, path, who=who)
 
 
 def fit_motion(
@@ -105,6 +108,16 @@ def fit_motion(
     return make_portrait(portrait.image, Face(portrait.landmarks), name=portrait.name, reach=reach), fitted
 
 
+def _fitted(
+    portrait: Portrait, motion: MotionTrack, settings: MotionSettings, *, name: str
+) -> tuple[Portrait, MotionTrack]:
+    """As `fit_motion`, for settings that a user chose."""
+    try:
+        return fit_motion(portrait, motion, settings)
+    except ValueError as error:
+        raise VisionGenError(f"{name}: {error}") from error
+
+
 def render(
     portrait: Portrait,
     motion: MotionTrack,
@@ -120,9 +133,12 @@ def render(
         generator, enhancers: Loaded components; enhancers in the order they are applied.
         full: Paste the crop back into the whole picture; else frames are the crop.
     """
-    batches: Iterator[FrameBatch] = generator.render(portrait, motion)
+    like = {"shape": portrait.crop.shape, "times": motion.times}
+    batches = guards.checked_frames(lambda: generator.render(portrait, motion), who=plugins.title_of(generator), **like)
     for enhancer in enhancers:
-        batches = enhancer.enhance(batches, portrait)
+        batches = guards.checked_frames(
+            partial(enhancer.enhance, batches, portrait), who=plugins.title_of(enhancer), source=batches, **like
+        )
     return _pasted(batches, portrait) if full else batches
 
 
@@ -147,14 +163,6 @@ def _pasted(batches: Iterator[FrameBatch], portrait: Portrait) -> Iterator[Frame
                 yield FrameBatch(pixels=pixels, times=batch.times[part])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """A component by name, with options; None: its defaults."""
-
-    name: str
-    options: Any = None
-
-
 def animate(
     portrait: Path | str | np.ndarray | Portrait,
     driving: Path | str | MotionTrack,
@@ -163,6 +171,7 @@ def animate(
     generator: str | Choice = "vae-gan",
     enhancers: Sequence[str | Choice] = (),
     exporter: str | Choice | None = None,
+    motion_source: str | Choice | None = None,
     settings: MotionSettings | None = None,
     face: int = 0,
     start: float = 0.0,
@@ -172,6 +181,7 @@ def animate(
     device: str = "auto",
     seed: int = 0,
     overwrite: bool = False,
+    remedy: bool = False,
     progress: Progress | None = None,
 ) -> Animation:
     """Moves the face of a picture like the face of a video, and writes the result.
@@ -180,7 +190,9 @@ def animate(
         portrait: Picture file, pixels, or a prepared portrait.
         driving: Video, motion template (.npz), or a motion.
         out: File to write; its ending chooses the exporter (none: a folder of PNG).
-        generator, enhancers, exporter: Names, or `Choice` with options.
+        generator, enhancers, exporter: Names, or `Choice` with options. An exporter that writes motion (a 3D model,
+            curves) needs no frames: then generator and enhancers are not run.
+        motion_source: What reads `driving`; default: its ending decides.
         settings: How the motion is fitted.
         face: Which face of the picture, 0 is the largest.
         start, end: Piece of the driving video, s.
@@ -189,6 +201,7 @@ def animate(
         device: auto, cpu or cuda.
         seed: For components that draw random numbers.
         overwrite: Replace an existing result.
+        remedy: Look for covered faces, extreme poses and the like first, and do what can be done about them.
         progress: Called with (stage, done, total); raise in it to stop: nothing half-written stays.
     Raises:
         VisionGenError: With one sentence on what failed and what to do; see `visiongen.errors`.
@@ -200,40 +213,59 @@ def animate(
     # Everything that can be wrong with names and options is found before the work begins.
     device = resolve_device(device)
     _set_seed(seed)
-    loaded = _Components(generator, enhancers, exporter, device=device)
+    loaded = _Components(generator, enhancers, exporter, device=device, rendered=writer.writes == "frames")
     settings = settings or MotionSettings()
     own_size = size if full else None
     source = portrait if isinstance(portrait, Portrait) else prepare_portrait(portrait, face=face, size=own_size)
     motion = driving
     if not isinstance(motion, MotionTrack):
-        motion = extract_motion(motion, start=start, end=end, progress=progress)
-    try:
-        source, fitted = fit_motion(source, motion, settings)
-    except ValueError as error:
-        raise VisionGenError(f"{_name(driving)}: {error}") from error
+        motion = extract_motion(motion, source=motion_source, start=start, end=end, progress=progress)
+    source, fitted = _fitted(source, motion, settings, name=_name(driving))
+    remedies: list[str] = []
+    if remedy:
+        problems = diagnose(motion, portrait=source, fitted=fitted, progress=progress)
+        motion, settings = apply_remedies(problems, motion, settings)
+        source, fitted = _fitted(source, motion, settings, name=_name(driving))
+        remedies = [one.remedy.label for one in problems if one.remedy is not None and one.remedy.automatic]
     for warning in unusual(source, motion, fitted):
         logger.warning("%s: %s", _name(driving), warning)
-    frames = render(source, fitted, generator=loaded.generator, enhancers=loaded.enhancers, full=full)
-    if size and not full:
-        frames = _resized(frames, size)
     how = {"face": face, "start": start, "end": end, "full": full, "size": size, "device": device, "seed": seed}
-    provenance = Provenance(
-        software=f"VisionGen 3D {metadata.version('visiongen')}",
-        settings={
-            **loaded.description,
-            "motion": asdict(settings),
-            **how,
-            "python": platform.python_version(),
-            "portrait": _fingerprint(portrait),
-            "driving": _fingerprint(driving),
-        },
-    )
+    how |= {**loaded.description, "motion": asdict(settings), "remedies": list(dict.fromkeys(remedies))}
+    provenance = _provenance(how, portrait, driving)
     fps = motion.clip.fps if motion.clip else _rate(motion)
     sound = motion.clip if motion.clip and motion.clip.has_audio else None
     height, width = source.image.shape[:2] if full else (size or source.crop.shape[0],) * 2
-    with _closed(_counted(frames, len(fitted), progress)) as counted:
-        count = loaded.exporter.export(counted, out, fps=fps, sound=sound, provenance=provenance)
+    if writer.writes == "motion":
+        count = _export_motion(loaded.exporter, source, fitted, out, fps=fps, provenance=provenance)
+    else:
+        frames = render(source, fitted, generator=loaded.generator, enhancers=loaded.enhancers, full=full)
+        frames = _counted(_resized(frames, size) if size and not full else frames, len(fitted), progress)
+        count = _export(loaded.exporter, frames, len(fitted), out, fps=fps, sound=sound, provenance=provenance)
     return Animation(path=out, fps=fps, num_frames=count, height=height, width=width, provenance=provenance)
+
+
+def _provenance(how: dict[str, Any], portrait: Any, driving: Any) -> Provenance:
+    """Of a job with the settings `how`."""
+    inputs = {"portrait": _fingerprint(portrait), "driving": _fingerprint(driving)}
+    settings = {**how, "python": platform.python_version(), **inputs}
+    return Provenance(software=f"VisionGen 3D {metadata.version('visiongen')}", settings=settings)
+
+
+def _export(exporter: Exporter, batches: Iterator[FrameBatch], total: int, out: Path, **how: Any) -> int:
+    """Number of frames written, of `total`."""
+    outside, who = guards.Outside(), plugins.title_of(exporter)
+    with _closed(outside.frames(batches)) as frames:
+        with guards.plugin_errors(who, f"failed while it wrote {out.name}", outside):
+            count = exporter.export(frames, out, **how)
+    return guards.check_written(count, out, who=who, taken=outside.num_frames, total=total)
+
+
+def _export_motion(exporter: MotionExporter, portrait: Portrait, motion: MotionTrack, out: Path, **how: Any) -> int:
+    """Number of frames written."""
+    who = plugins.title_of(exporter)
+    with guards.plugin_errors(who, f"failed while it wrote {out.name}"):
+        count = exporter.export_motion(portrait, motion, out, **how)
+    return guards.check_written(count, out, who=who, taken=len(motion), total=len(motion))
 
 
 def unusual(portrait: Portrait, motion: MotionTrack, fitted: MotionTrack) -> list[str]:
@@ -244,22 +276,7 @@ def unusual(portrait: Portrait, motion: MotionTrack, fitted: MotionTrack) -> lis
         motion: The driver's own motion.
         fitted: The same, fitted to the portrait.
     """
-    found = []
-    total = len(motion)
-    if lost := int((~motion.visible).sum()):
-        found.append(f"no face was seen in {lost} of {total} frames; their motion is filled in from the frames around")
-    turned = np.rad2deg(np.abs(euler_angles(fitted.rotation)))
-    if extreme := int(((turned[:, 0] > _MOST_YAW) | (turned[:, 1] > _MOST_PITCH)).sum()):
-        found.append(
-            f"the head turns further than {_MOST_YAW} degrees sideways or {_MOST_PITCH} up or down in {extreme} of {total} "
-            "frames, where the picture shows too little of it; a lower --pose gain or another --reference-frame helps"
-        )
-    points = place(fitted).points[:, :468, :2]
-    height, width = portrait.image.shape[:2]
-    outside = ((points < 0) | (points > [width, height])).any(-1).mean(1) > 0.1
-    if count := int(outside.sum()):
-        found.append(f"the face leaves the picture in {count} of {total} frames; a lower --pose gain keeps it inside")
-    return found
+    return warnings(diagnose(motion, portrait=portrait, fitted=fitted, look=False), motion)
 
 
 class _Components:
@@ -272,11 +289,14 @@ class _Components:
         exporter: str | Choice,
         *,
         device: str,
+        rendered: bool,
     ) -> None:
         chosen = [("generator", generator), *(("enhancer", e) for e in enhancers), ("exporter", exporter)]
+        if not rendered:
+            chosen = chosen[-1:]
         choices = [(kind, Choice(name=c) if isinstance(c, str) else c) for kind, c in chosen]
         parts = [plugins.choose(kind, choice.name) for kind, choice in choices]
-        self.description: dict[str, Any] = {"enhancer": []}
+        self.description: dict[str, Any] = {"enhancer": []} if rendered else {}
         for part, (kind, choice) in zip(parts, choices):
             options = choice.options if choice.options is not None else part.options()
             entry = {"name": part.name, "plugin": part.plugin, "options": asdict(options)}
@@ -285,7 +305,8 @@ class _Components:
             else:
                 self.description[kind] = entry
         loaded = [plugins.load(part, c.options, device=device) for part, (_, c) in zip(parts, choices)]
-        self.generator, *self.enhancers, self.exporter = loaded
+        self.exporter = loaded.pop()
+        self.generator, self.enhancers = (loaded[0], loaded[1:]) if rendered else (None, [])
 
 
 def resolve_device(device: str) -> str:
