@@ -131,7 +131,7 @@ def lost() -> np.ndarray:
 
 def cut_off() -> np.ndarray:
     """The head leaves the frame to one side by half, and comes back."""
-    return np.stack([moved(f, np.array([86 * near, 0])) for f, near in zip(driving(0, 60), bump(60, 10, 24, 34, 48))])
+    return np.stack([moved(f, np.array([102 * near, 0])) for f, near in zip(driving(0, 60), bump(60, 10, 24, 34, 48))])
 
 
 def blurred() -> np.ndarray:

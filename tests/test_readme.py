@@ -35,11 +35,14 @@ def desk(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("code", blocks("python"), ids=["animate", "stages"])
+@pytest.mark.parametrize("code", blocks("python"), ids=["animate", "stages", "camera"])
 def test_python_examples_run(desk, code, capsys):
-    exec(compile(code, "README.md", "exec"), {})
+    names = {"camera_picture": next(media.read_frames(media.probe(desk / "driving.mp4"))).pixels[0]}
+    exec(compile(code, "README.md", "exec"), names)
     printed = capsys.readouterr().out
-    if "result.mp4" in code:
+    if "camera_picture" in code:
+        assert names["moved"].shape[2] == 3 and names["moved"].dtype == np.uint8
+    elif "result.mp4" in code:
         assert printed == "result.mp4 6 frames\n"
         assert media.probe(desk / "result.mp4").num_frames == 6
     else:

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from conftest import ROOT, sample_settings
 from PIL import Image
+from renders import ROOT, sample_settings
 
 from studio.navigation import present_pages
 from studio.settings import Part, Settings

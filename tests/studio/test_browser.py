@@ -13,7 +13,7 @@ from pathlib import Path
 
 import av
 import pytest
-from conftest import ROOT
+from renders import ROOT
 
 from studio.store import DATA_VARIABLE
 from visiongen.media import probe, read_frames
@@ -196,6 +196,7 @@ def test_from_uploads_to_a_film(page, clip, tmp_path):
     # Another way to move, and both side by side.
     open_page(page, "Animate")
     choose(page, "preset", "Face only")
+    page.locator(".st-key-consent label").first.click()  # asked for again since the reload
     render(page)
     open_page(page, "Compare")
     page.locator(".compare .stage").wait_for()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from conftest import sample_settings, wait_for
+from renders import sample_settings, wait_for
 
 from studio import session
 from studio.failure_cards import before_and_after, grade, map_figure, picture_at, settings_after

@@ -11,8 +11,8 @@ import time
 import av
 import numpy as np
 import pytest
-from conftest import sample_settings, wait_for
 from PIL import Image
+from renders import sample_settings, wait_for
 
 from studio.jobs import JobQueue
 from studio.settings import Part

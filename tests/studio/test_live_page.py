@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 import uvicorn
-from conftest import ROOT, sample_settings
+from renders import ROOT, sample_settings
 from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect

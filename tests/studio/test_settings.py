@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import sample_settings
+from renders import sample_settings
 
 from studio.presets import PRESETS, preset_of
 from studio.settings import Part, Settings, part_of

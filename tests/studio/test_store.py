@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from conftest import sample_settings
+from renders import sample_settings
 
 from studio.store import Store, data_root
 from visiongen.errors import MediaError, VisionGenError

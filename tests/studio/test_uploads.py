@@ -10,8 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import sample_settings
 from PIL import Image
+from renders import sample_settings
 
 from studio import uploads
 from studio.store import Store
