@@ -18,6 +18,7 @@ from visiongen.errors import VisionGenError
 from visiongen.hookspecs import Component
 
 DISABLED_PLUGINS = "disabled_plugins"
+NEEDED = ("generator", "exporter")
 """Key in the session's state: a set of `Component.plugin` texts whose components are not offered in this session."""
 
 
@@ -89,10 +90,12 @@ def open_page(file: str, *, run: str | None = None, frame: int | None = None) ->
 
 
 def components(kind: str) -> dict[str, Component]:
-    """Name -> component of a kind ("generator", "enhancer" ...), without plugins switched off in this session."""
+    """Name -> component of a kind ("generator", "enhancer" ...), without plugins switched off in this session; of what a
+    render cannot do without, all, where nothing else would be left."""
     found = getattr(plugins, f"{kind}s")()
     disabled: Any = st.session_state.get(DISABLED_PLUGINS, set())
-    return {name: component for name, component in found.items() if component.plugin not in disabled}
+    left = {name: component for name, component in found.items() if component.plugin not in disabled}
+    return left or (found if kind in NEEDED else left)
 
 
 def explain(error: BaseException) -> str:

@@ -204,7 +204,9 @@ def test_stopping_leaves_nothing_behind(tmp_path, sent, code):
         "veryslow",
     ]
     command = [sys.executable, "-m", "visiongen.cli", *arguments]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    # A test runner's helper processes ignore Ctrl-C, and what they start would inherit that.
+    anew = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, **anew) as process:
         deadline = time.monotonic() + 60
         while not any(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -75,7 +75,10 @@ def _changed_options(rows: list[dict[str, Any]]) -> str:
 
     found = {}
     for row in rows:
-        usual = asdict(plugins.choose("generator", row["generator"]).options())
+        component = plugins.generators().get(row["generator"])
+        if component is None:  # measured elsewhere, with a plugin that is not here
+            continue
+        usual = asdict(component.options())
         for name, value in (row["options"] or {}).items():
             if usual.get(name) != value:
                 found[f"`{row['generator']}.{name}`"] = Path(value).name if isinstance(value, str) else value

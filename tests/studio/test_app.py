@@ -164,7 +164,7 @@ def test_gallery_restores_and_deletes(studio, store, finished_run):
     run = store.create(sample_settings(motion=type(finished_run.settings.motion)(pose=0.2)), "tests", "To be removed")
     store.update(run.id, state="stopped")
     app = studio(GALLERY)
-    assert {finished_run.title, "To be removed"} <= {one.label for one in app.checkbox}
+    assert {store.get(finished_run.id).title, "To be removed"} <= {one.label for one in app.checkbox}
     app.button(key=f"restore {run.id}").click().run()
     settings = wanted(app)
     assert settings.motion.pose == 0.2 and settings.end == 0.6 and settings.portrait == run.settings.portrait
