@@ -34,6 +34,7 @@ def test_a_whole_job_is_measured_and_written(media_files, tmp_path):
     assert "| 128 | warp | cpu |" in page and "| 1.00 |" in page and "There is no `none.json`" in page
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_is_told(media_files, tmp_path):
     config = BenchmarkConfig(portrait=media_files / "head.png", driving=media_files / "head.png", generators=("warp",),
                              quick=True, device="cpu")  # fmt: skip

@@ -200,8 +200,8 @@ def test_stopping_leaves_nothing_behind(tmp_path, sent, code):
         "warp",
         "--end",
         "2",
-        "--mp4.preset",
-        "veryslow",
+        "--size",
+        "900",  # long enough to be stopped, however busy the machine is
     ]
     command = [sys.executable, "-m", "visiongen.cli", *arguments]
     # A test runner's helper processes ignore Ctrl-C, and what they start would inherit that.

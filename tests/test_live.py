@@ -94,6 +94,7 @@ def test_a_lost_face_holds_the_portrait_and_comes_back(portrait, camera):
     assert again.visible and again.calibrated
 
 
+@pytest.mark.slow
 def test_calibrating_makes_the_present_face_neutral(portrait, camera):
     opening = [float(np.linalg.norm(p[13] - p[14])) for p in _landmarks(camera)]
     wide = int(np.argmax(opening[13:])) + 13
@@ -125,6 +126,7 @@ def test_settings_count_from_the_next_picture_on(portrait, camera):
     assert np.abs(place(held).points[0, :468, :2] - own).mean() < np.abs(place(moved).points[0, :468, :2] - own).mean()
 
 
+@pytest.mark.slow
 def test_the_whole_picture_can_come_back(camera):
     portrait = prepare_portrait(sample("astronaut.jpg"), size=320)
     with LiveSession(portrait, generator="warp", full=True) as live:

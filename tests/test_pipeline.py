@@ -469,6 +469,7 @@ print(animation.num_frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
 def test_memory_does_not_depend_on_the_length_of_the_clip(media_folder, tmp_path):
     """Peak memory of 16 s within 10 % of that of 4 s."""

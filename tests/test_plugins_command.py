@@ -55,6 +55,7 @@ def own_tests(target: Path, *folders: Path) -> str:
 # --- new --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_kind_of_new_plugin_installs_and_passes_its_own_tests(tmp_path, capsys):
     for kind in plugin_template.KINDS:
         assert cli.main(["plugins", "new", f"my-{kind}", "--kind", kind, "--into", str(tmp_path)]) == 0
@@ -90,6 +91,7 @@ def test_what_cannot_be_made_is_said(tmp_path, monkeypatch, capsys, arguments, m
     assert list((tmp_path / "visiongen-film").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_tutorial_works_as_it_is_written(tmp_path):
     """Its commands, its two files, its wheel; without the one that needs a network."""
     page = TUTORIAL.read_text(encoding="utf-8")

@@ -246,6 +246,7 @@ def test_the_scrubber_goes_through_the_frames_and_tells_where_it_stops(page, ser
     assert scrubber.get_attribute("data-frame") == str(last)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.timeout(600)
 def test_playing_moves_on_and_stops(page, served, finished_run):
