@@ -150,13 +150,8 @@ def shaken(scene: Scene) -> Spoiled:
         times = i + np.linspace(0, 0.5, 7)
         seen = [_moved(scene.frames[i], (near[i] * reach * np.sin(rate * t), 0.0)) for t in times]
         frames[i] = np.mean(seen, axis=0).round()
-    speed = np.abs(np.gradient(near * reach * np.sin(rate * np.arange(len(near))))) * 25 / scene.width
-    slow = cv2.dilate((speed > 2.5).astype(np.uint8)[None], np.ones((1, 9), np.uint8))[0] > 0
-    return Spoiled(
-        frames,
-        (near >= 1) & (speed > 2.5),
-        (near > 0) & ~((near >= 1) & (speed > 2.5)) & slow | (near > 0) & (near < 1),
-    )
+    # It shakes to and fro: slow for a frame at each turn, but shaken all the time.
+    return Spoiled(frames, near >= 1, (near > 0) & (near < 1))
 
 
 def _moved(frame: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
@@ -189,14 +184,9 @@ def cut_off(scene: Scene) -> Spoiled:
     width = scene.frames.shape[2]
     middle = scene.points[:, :468, 0].mean(1)
     shifts = near * (width - np.median(middle))
-    canvas = [_moved_black(f, (s, 0.0)) for f, s in zip(scene.frames, shifts)]
+    canvas = [_moved(f, (s, 0.0)) for f, s in zip(scene.frames, shifts)]
     outside = (scene.points[:, :468, 0] + shifts[:, None] > width).mean(1)
     return Spoiled(np.stack(canvas), outside > 0.12, (outside > 0.005) & (outside <= 0.12))
-
-
-def _moved_black(frame: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
-    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
-    return cv2.warpAffine(frame, matrix, frame.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
 DEFECTS: dict[str, tuple[str, Callable[[Scene], Spoiled]]] = {

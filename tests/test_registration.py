@@ -12,7 +12,8 @@ from builders import astronaut_portrait, moving_head, write_clip
 from visiongen.flow import GRID, MAPS, MotionField, pixel_centres, resize_flow, warp
 from visiongen.generators.driver import driver_frames, laid_over
 from visiongen.generators.targets import source_landmarks
-from visiongen.pipeline import extract_motion, fit_motion, prepare_portrait
+from visiongen.pipeline import extract_motion, fit_motion, prepare_portrait, render
+from visiongen.plugins import choose, load
 from visiongen.registration import SIDE, likeness, measure, registered, trusted
 from visiongen.retarget import MotionSettings
 from visiongen.samples import sample
@@ -106,18 +107,28 @@ def test_a_frame_of_the_clip_is_registered(clip_of_portrait):
     portrait, motion, small = fitted(path, frames[0])
     with driver_frames(portrait, motion, picture=small) as driver:
         dense = MotionField(source_landmarks(portrait)).towards(source_landmarks(portrait)[None].repeat(3, 0))
-        result = driver.register(dense, motion.times[:3])
+        result = [registered(d, small, seen) for d, seen in zip(dense, driver.frames(motion.times[:3]), strict=True)]
     assert all(d.prior[2].mean() > 0.5 for d in result)
 
 
-def test_frames_beyond_the_clip_stay_with_the_landmarks(clip_of_portrait):
+def test_a_clip_that_breaks_off_gives_fewer_frames(clip_of_portrait):
     path, frames = clip_of_portrait
     portrait, motion, small = fitted(path, frames[0])
-    dense = MotionField(source_landmarks(portrait)).towards(source_landmarks(portrait)[None].repeat(3, 0))
     with driver_frames(portrait, motion, picture=small) as driver:
-        result = driver.register(dense, np.array([6, 7, 8]) / 25)
-    assert result[1].prior[2].mean() > 0.5
-    assert result[2] is dense[2]
+        seen = driver.frames(np.array([6, 7, 8]) / 25)
+    assert len(seen) == 2 and all(frame.shape == (SIDE, SIDE, 3) for frame in seen)
+
+
+def test_where_the_clip_breaks_off_frames_follow_the_landmarks(clip_of_portrait):
+    path, frames = clip_of_portrait
+    portrait, motion, _ = fitted(path, frames[0])
+    index = np.r_[np.arange(len(motion)), [len(motion) - 1] * 6]
+    per_frame = {
+        name: getattr(motion, name)[index] for name in ("rotation", "translation", "scale", "offsets", "visible")
+    }
+    longer = replace(motion, times=np.arange(len(index)) / 25, **per_frame)
+    pictures = [b.pixels for b in render(portrait, longer, generator=load(choose("generator", "vae-gan")), full=False)]
+    assert sum(map(len, pictures)) == len(longer)
 
 
 def test_somebody_else_is_not_registered(clip_of_portrait):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
 
@@ -14,11 +13,10 @@ import numpy as np
 from visiongen import media
 from visiongen.datatypes import DrivingClip, FrameBatch, MotionTrack, Portrait
 from visiongen.errors import MediaError
-from visiongen.flow import DenseMotion
 from visiongen.landmarks import FaceMesh, nearest_face
 from visiongen.motion import place
 from visiongen.pose import face_model, fit_similarity
-from visiongen.registration import SIDE, likeness, registered
+from visiongen.registration import SIDE, likeness
 
 logger = logging.getLogger(__name__)
 
@@ -33,29 +31,26 @@ _SAME_PLACE = 0.02  # sides of the crop; a detector's noise and smoothing stay b
 
 
 class DriverFrames:
-    """Registers the frames of one job, in their order. Close it, or use it in a ``with`` statement."""
+    """The frames of one job, in their order. Close it, or use it in a ``with`` statement."""
 
-    def __init__(self, clip: DrivingClip, crop_from_driver: np.ndarray, *, portrait: np.ndarray) -> None:
+    def __init__(self, clip: DrivingClip, crop_from_driver: np.ndarray) -> None:
         """
         Args:
             clip: The driving clip.
             crop_from_driver: (2, 3), px of a driving frame to px of the crop at `SIDE`.
-            portrait: (SIDE, SIDE, 3) uint8, the crop.
         """
         self._clip = clip
         self._frames: Iterator[FrameBatch] | None = None
         self._crop_from_driver = crop_from_driver
-        self._portrait = portrait
-        self._pool = ThreadPoolExecutor(2)
 
-    def register(self, dense: list[DenseMotion], times: np.ndarray) -> list[DenseMotion]:
-        """The motion at some times (s, rising from call to call) with what the driving frames add to it; where the clip
-        breaks off, as it was."""
+    def frames(self, times: np.ndarray) -> list[np.ndarray]:
+        """The driving frames at some times (s, rising from call to call), each (SIDE, SIDE, 3) at the portrait's place;
+        fewer where the clip breaks off."""
         if self._frames is None:
             self._frames = media.read_frames(_from(self._clip, float(times[0])), batch_size=1)
             self._begun = float(times[0])
-        drivers = [frame for frame in map(self._at, times) if frame is not None]
-        return [*self._pool.map(self._one, dense, drivers), *dense[len(drivers) :]]
+        drivers = (frame for frame in map(self._at, times) if frame is not None)
+        return [laid_over(frame, self._crop_from_driver) for frame in drivers]
 
     def _at(self, time: float) -> np.ndarray | None:
         for batch in self._frames:
@@ -63,14 +58,10 @@ class DriverFrames:
                 return batch.pixels[0]
         return None
 
-    def _one(self, dense: DenseMotion, frame: np.ndarray) -> DenseMotion:
-        return registered(dense, self._portrait, laid_over(frame, self._crop_from_driver))
-
     def close(self) -> None:
         """Closes the clip."""
         if self._frames is not None:
             self._frames.close()
-        self._pool.shutdown()
 
     def __enter__(self) -> DriverFrames:
         return self
@@ -100,7 +91,7 @@ def driver_frames(portrait: Portrait, motion: MotionTrack, *, picture: np.ndarra
     except MediaError as error:  # a template outlives its clip
         logger.debug("no registration: %s", error)
         return None
-    return None if crop_from_driver is None else DriverFrames(clip, crop_from_driver, portrait=picture)
+    return None if crop_from_driver is None else DriverFrames(clip, crop_from_driver)
 
 
 def _alignment(clip: DrivingClip, portrait: Portrait, motion: MotionTrack, picture: np.ndarray) -> np.ndarray | None:

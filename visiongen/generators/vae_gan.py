@@ -18,12 +18,14 @@ from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, resize_fl
 from visiongen.generators.driver import DriverFrames, driver_frames
 from visiongen.generators.inner_maps import inner_maps
 from visiongen.generators.options import VaeGanOptions
+from visiongen.generators.parallel import in_order
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.hookspecs import InnerMap
 from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode
 from visiongen.mouth import MouthInterior, lay_over
+from visiongen.registration import registered
 
 
 class VaeGanGenerator:
@@ -50,19 +52,32 @@ class VaeGanGenerator:
     def _render(
         self, prepared: _PreparedPortrait, motion: MotionTrack, driver: DriverFrames | None
     ) -> Iterator[FrameBatch]:
-        portrait, source, mouth = prepared.portrait, prepared.source, prepared.mouth
-        for first in range(0, len(motion), self._options.batch):
-            part = slice(first, first + self._options.batch)
-            targets = target_landmarks(portrait, motion, part)
-            dense = prepared.field.towards(targets)
-            if driver:
-                dense = driver.register(dense, motion.times[part])
-            motion_of_frames, layers = self.paint(prepared, dense)
-            flows = [resize_flow(flow, portrait.crop.shape[0]) for flow in motion_of_frames.flow.cpu().numpy()]
-            flows = [with_exact_eyes(flow, source, target) for flow, target in zip(flows, targets, strict=True)]
-            frames = [prepared.compose(flow, layer) for flow, layer in zip(flows, layers, strict=True)]
-            frames = [lay_over(frame, mouth(target)) for frame, target in zip(frames, targets, strict=True)]
-            yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])
+        parts = [slice(at, at + self._options.batch) for at in range(0, len(motion), self._options.batch)]
+
+        def batch(part: slice, seen: list[np.ndarray]) -> FrameBatch:
+            return self._batch(prepared, target_landmarks(prepared.portrait, motion, part), motion.times[part], seen)
+
+        # The clip is read here, one frame after the other; everything else may happen at once.
+        taken = ((part, driver.frames(motion.times[part]) if driver else []) for part in parts)
+        if len(parts) == 1:  # live, or a preview: all cores for one batch
+            yield batch(*next(taken))
+        else:
+            yield from in_order(lambda one: batch(*one), taken)
+
+    def _batch(
+        self, prepared: _PreparedPortrait, targets: np.ndarray, times: np.ndarray, seen: list[np.ndarray]
+    ) -> FrameBatch:
+        """Frames with the landmarks at `targets` (B, 478, 3), and the driving frames `seen` that the portrait can be
+        registered with, (SIDE, SIDE, 3); none where it cannot, fewer where the clip breaks off."""
+        source, mouth = prepared.source, prepared.mouth
+        dense = prepared.field.towards(targets)
+        dense = [registered(d, prepared.small, frame) for d, frame in zip(dense, seen)] + dense[len(seen) :]
+        motion, layers = self.paint(prepared, dense)
+        flows = [resize_flow(flow, prepared.portrait.crop.shape[0]) for flow in motion.flow.cpu().numpy()]
+        flows = [with_exact_eyes(flow, source, target) for flow, target in zip(flows, targets, strict=True)]
+        frames = [prepared.compose(flow, layer) for flow, layer in zip(flows, layers, strict=True)]
+        frames = [lay_over(frame, mouth(target)) for frame, target in zip(frames, targets, strict=True)]
+        return FrameBatch(pixels=np.stack(frames), times=times)
 
     def explain(self, portrait: Portrait, motion: MotionTrack, frame: int) -> list[InnerMap]:
         """See `visiongen.hookspecs.ExplainingGenerator`."""
@@ -71,7 +86,8 @@ class VaeGanGenerator:
         dense = prepared.field.towards(target_landmarks(portrait, motion, part))
         with self._driver(prepared, motion) as driver:
             if driver:
-                dense = driver.register(dense, motion.times[part])
+                seen = driver.frames(motion.times[part])
+                dense = [registered(d, prepared.small, frame) for d, frame in zip(dense, seen)] or dense
         return inner_maps(prepared.small, dense[0], *self._run(prepared, dense))
 
     def _prepare(self, portrait: Portrait) -> _PreparedPortrait:

@@ -104,7 +104,7 @@ class Residual(nn.Module):
         self.first, self.second = conv(width, width), zeroed(conv(width, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.relu(self.first(F.relu(x))))
+        return x + self.second(F.relu(self.first(F.relu(x)), inplace=True))
 
 
 class VaeGan(nn.Module):
@@ -116,8 +116,12 @@ class VaeGan(nn.Module):
         e128, e64, e32 = config.encoder
         self.encode_picture = conv(3, e128, 2)
         self.encode_fine = conv(e128 + len(SOURCE_MAPS) + 1, e128)
-        self.encode_middle = nn.Sequential(conv(e128, e64, 2), nn.ReLU(), conv(e64, e64), nn.ReLU())
-        self.encode_deep = nn.Sequential(conv(e64, e32, 2), nn.ReLU(), conv(e32, e32), nn.ReLU())
+        self.encode_middle = nn.Sequential(
+            conv(e128, e64, 2), nn.ReLU(inplace=True), conv(e64, e64), nn.ReLU(inplace=True)
+        )
+        self.encode_deep = nn.Sequential(
+            conv(e64, e32, 2), nn.ReLU(inplace=True), conv(e32, e32), nn.ReLU(inplace=True)
+        )
         self.to_latent = nn.Conv2d(e32, 2 * config.latent, 1)
         self.to_fine = nn.Conv2d(e128, config.skips[0], 1)
         self.to_middle = nn.Conv2d(e64, config.skips[1], 1)
@@ -126,21 +130,26 @@ class VaeGan(nn.Module):
         views = 3 * len(CANDIDATES) + 2  # the portrait as each candidate moves it; its matte, moved and still
         self.motion_in = conv(len(MAPS) + views, m64)
         self.motion_down = nn.ModuleList(
-            nn.Sequential(conv(a, b, 2), nn.ReLU(), conv(b, b), nn.ReLU()) for a, b in ((m64, m32), (m32, m16))
+            nn.Sequential(conv(a, b, 2), nn.ReLU(inplace=True), conv(b, b), nn.ReLU(inplace=True))
+            for a, b in ((m64, m32), (m32, m16))
         )
-        self.motion_deepest = nn.Sequential(conv(m16, m8, 2), nn.ReLU(), conv(m8, m8), nn.ReLU())
+        self.motion_deepest = nn.Sequential(
+            conv(m16, m8, 2), nn.ReLU(inplace=True), conv(m8, m8), nn.ReLU(inplace=True)
+        )
         self.motion_up = nn.ModuleList(
-            nn.Sequential(conv(a + b, b), nn.ReLU()) for a, b in ((m8, m16), (m16, m32), (m32, m64))
+            nn.Sequential(conv(a + b, b), nn.ReLU(inplace=True)) for a, b in ((m8, m16), (m16, m32), (m32, m64))
         )
         self.motion_out = zeroed(conv(m64, len(CANDIDATES) + 3))
 
         d32, d64, d128 = config.decoder
         self.paint_in = conv(config.latent + m32, d32)
-        self.paint_deep = nn.Sequential(Residual(d32), nn.ReLU())
+        self.paint_deep = nn.Sequential(Residual(d32), nn.ReLU(inplace=True))
         self.paint_up64 = nn.Sequential(nn.Conv2d(d32, 4 * d64, 1), nn.PixelShuffle(2))
-        self.paint_middle = nn.Sequential(conv(d64 + config.skips[1] + m64, d64), Residual(d64), nn.ReLU())
+        self.paint_middle = nn.Sequential(conv(d64 + config.skips[1] + m64, d64), Residual(d64), nn.ReLU(inplace=True))
         self.paint_up128 = nn.Sequential(nn.Conv2d(d64, 4 * d128, 1), nn.PixelShuffle(2))
-        self.paint_fine = nn.Sequential(conv(d128 + config.skips[0] + len(MAPS) + 3, d128), Residual(d128), nn.ReLU())
+        self.paint_fine = nn.Sequential(
+            conv(d128 + config.skips[0] + len(MAPS) + 3, d128), Residual(d128), nn.ReLU(inplace=True)
+        )
         self.paint_out = nn.Sequential(conv(d128, 4 * 8), nn.PixelShuffle(2))
         with torch.no_grad():  # shading and blend start at nothing: 8 channels x 4 subpixels, channel-major
             self.paint_out[0].weight[12:].zero_()
@@ -155,8 +164,10 @@ class VaeGan(nn.Module):
             source_maps: (B, 4, G, G), `visiongen.flow.SOURCE_MAPS`.
             matte: (B, 1, G, G) in [0, 1], the person.
         """
-        x = torch.cat([F.relu(self.encode_picture(picture)), source_maps, matte], 1)  # (B, e128 + 5, 128, 128)
-        fine = F.relu(self.encode_fine(x))
+        x = torch.cat(
+            [F.relu(self.encode_picture(picture), inplace=True), source_maps, matte], 1
+        )  # (B, e128 + 5, 128, 128)
+        fine = F.relu(self.encode_fine(x), inplace=True)
         middle = self.encode_middle(fine)  # (B, e64, 64, 64)
         mean, log_variance = self.to_latent(self.encode_deep(middle)).chunk(2, 1)
         return PortraitCode(mean, log_variance.clamp(-12, 6), self.to_fine(fine), self.to_middle(middle))
@@ -172,7 +183,7 @@ class VaeGan(nn.Module):
         grids = [shrink_flow(candidates[:, k]) for k in range(len(CANDIDATES))]  # K x (B, 64, 64, 2)
         head, shift = warp(small, grids[0]), warp(small, grids[2])
         x = torch.cat([F.avg_pool2d(maps, GRID // 64), head, small, shift[:, :3]], 1)  # (B, 12 + 11, 64, 64)
-        skips = [F.relu(self.motion_in(x))]
+        skips = [F.relu(self.motion_in(x), inplace=True)]
         for down in self.motion_down:
             skips.append(down(skips[-1]))
         x = self.motion_deepest(skips[-1])  # (B, m8, 8, 8)
