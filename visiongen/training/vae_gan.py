@@ -84,6 +84,12 @@ class TrainConfig:
     """Weight of feature matching in the discriminator: the perceptual term."""
     adversarial_from: float = 0.6
     """The discriminator joins after this share of the images."""
+    variational: bool = True
+    """Draw the latent from its distribution; off: always its mean, an ordinary autoencoder (ablation; set ``kl`` to 0 too)."""
+    geometric_prior: bool = True
+    """Start the candidates' weights from the geometric prior (off: ablation; new networks only)."""
+    residual_motion: bool = True
+    """Add learned motion to the geometric candidates (off: ablation; new networks only)."""
     patch: int = 128
     """Side of the face patch the discriminator sees, px."""
     averaging: float = 0.998
@@ -109,7 +115,11 @@ def train(config: TrainConfig) -> Path:
     like = {"device": device, "memory_format": torch.channels_last}
 
     # Networks
-    network = weights.load(config.initial).train().requires_grad_(True) if config.initial else VaeGan(VaeGanConfig())
+    if config.initial:
+        network = weights.load(config.initial).train().requires_grad_(True)
+    else:
+        switches = {"geometric_prior": config.geometric_prior, "residual_motion": config.residual_motion}
+        network = VaeGan(VaeGanConfig(**switches))
     network.to(**like)
     average = copy.deepcopy(network).eval().requires_grad_(False)
     discriminator = PatchDiscriminator().to(**like)
@@ -135,14 +145,14 @@ def train(config: TrainConfig) -> Path:
     for batch in loader:
         if seen >= config.images:
             break
-        rate = config.learning_rate * _schedule(seen / config.images, step)
+        rate = config.learning_rate * _schedule(seen / config.images, step, steps=config.images / config.batch)
         for optimiser in (painter, critic):
             optimiser.param_groups[0]["lr"] = rate
         portrait, frame, target = _to_network(batch, device)
         weight = attention(frame["maps"])
 
         # Generator
-        generated, moved, code, motion, painting = network(portrait, frame)
+        generated, moved, code, motion, painting = network(portrait, frame, sample=config.variational)
         terms = {
             "reconstruction": losses.reconstruction(generated, target, weight),
             "structure": losses.structure(generated, target),
@@ -204,10 +214,10 @@ def train(config: TrainConfig) -> Path:
     return config.out / "vae-gan.safetensors"
 
 
-def _schedule(done: float, step: int) -> float:
-    """Share of the learning rate: 100 steps of warm-up, then a cosine from 1 to 1/20."""
+def _schedule(done: float, step: int, *, steps: float) -> float:
+    """Share of the learning rate: 100 steps of warm-up (a tenth of short runs), then a cosine from 1 to 1/20."""
     # Plain floats: the rate is saved with the optimisers, and NumPy's would make the state unreadable for `torch.load`.
-    return min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    return min(1.0, (step + 1) / max(1.0, min(100.0, steps / 10))) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
 def attention(maps: Tensor) -> Tensor:
