@@ -14,6 +14,8 @@ from visiongen.diagnostics.sight import Sight
 
 COVERED = 0.04
 """Share of the visible face that is covered before it counts: a finger or two."""
+LEAST_WIDTH = 48.0
+"""Width of a face, px, below which nothing is said about what covers it: there is too little to see."""
 BLURRED = 0.55
 """Fine detail of the face against the sharpest tenth of the clip, below which a frame counts as blurred."""
 LONGEST_FILL = 2.0
@@ -34,7 +36,8 @@ def covered_share(sight: Sight) -> np.ndarray:
 def covered_face(sight: Sight, motion: MotionTrack) -> Iterator[Problem]:
     """Something is before the face."""
     rate, total = frame_rate(motion), len(motion)
-    share = smoothed(covered_share(sight), motion.visible)
+    wide_enough = motion.scale * motion.face_width >= LEAST_WIDTH
+    share = smoothed(covered_share(sight), motion.visible & wide_enough)
 
     def seen(run: Run) -> str:
         return (

@@ -101,8 +101,8 @@ def keypoint_stability(real: np.ndarray, generated: np.ndarray, fps: float) -> S
     With a the second difference over time, r = generated - real less its median over the film, and s the median
     inter-ocular distance of the real film: a landmark-frame counts where the face was found in three frames running,
     ``|a_generated - a_real| / s <= 0.02`` and ``|r| / s <= 0.04``. A frozen face fails the second, a trembling one the
-    first; a film that hardly moves lets a frozen face pass, so look at `motion_ratio` too. A lag, and a movement that is
-    a little too small, pass: look at `akd`.
+    first; a film that hardly moves lets a frozen face pass, so look at `motion_ratio` too. A small lag, and a movement
+    that is a little too small, cost little where a face moves slowly: look at `akd`.
 
     Source: our own definition, since none was published; it joins acceleration error (Kanazawa et al. 2019, HMMR) and
     PCK.
