@@ -32,7 +32,7 @@ from visiongen import (
     render,
 )
 from visiongen.generators.options import VaeGanOptions
-from visiongen.training.personal import PersonalConfig, personalise
+from visiongen.personal import PersonalConfig, personalise
 
 PAGE = Path(__file__).with_name("training.md")
 SCORES = {"SSIM": 3, "L1": 4, "PSNR": 1, "AKD": 2, "sharpness": 2}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from visiongen import FrameBatch, Provenance, choose, load, load_motion
+from visiongen.containers import opened
 from visiongen.errors import MediaError
 from visiongen.media import probe, read_frames, read_picture
 
@@ -97,10 +98,8 @@ def playable(path: Path, root: Path, teller: Teller) -> Path:
 
 
 def _plays(path: Path) -> bool:
-    import av
-
     try:
-        with av.open(str(path), format=None, options={"protocol_whitelist": "file"}) as container:
+        with opened(path) as container:
             context = container.streams.video[0].codec_context
             names = container.format.name.split(",")
             return (
@@ -109,7 +108,7 @@ def _plays(path: Path) -> bool:
                 and any(name in PLAYABLE_FORMATS for name in names)
                 and path.suffix.lower() in (".mp4", ".webm", ".m4v", ".mov")
             )
-    except (av.FFmpegError, IndexError, OSError):
+    except (MediaError, IndexError):
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import shutil
 import threading
@@ -13,6 +14,9 @@ from studio.settings import Settings
 from visiongen import FrameBatch, Provenance, choose, load, save_motion
 from visiongen.errors import VisionGenError
 from visiongen.hookspecs import Exporter
+from visiongen.marking.credentials import read_credentials
+from visiongen.marking.marks import export_signed
+from visiongen.marking.metadata import read_metadata
 from visiongen.media import probe, read_frames
 
 if TYPE_CHECKING:
@@ -29,15 +33,43 @@ def result_name(exporter: str) -> str:
     return f"result{suffixes[0]}" if suffixes else f"result-{exporter}"
 
 
+def signed_export(
+    exporter: Exporter, batches: Iterator[FrameBatch], path: Path, settings: Settings, how: dict[str, Any]
+) -> int:
+    """Writes frames that carry their marks, and signs the file before it gets its name.
+
+    Args:
+        exporter: What writes.
+        batches, path: What and where.
+        settings: Of the run.
+        how: fps, sound and provenance, for the exporter.
+    """
+    inputs = {role: Path(getattr(settings, role)) for role in ("portrait", "driving")}
+    return export_signed(
+        lambda part: exporter.export(batches, part, **how), path, marks=settings.marks(), provenance=how["provenance"],
+        inputs={role: file for role, file in inputs.items() if file.is_file()}, folder=not path.suffix,
+    )  # fmt: skip
+
+
+def _provenance_of(result: Path, settings: dict[str, Any]) -> Provenance:
+    """How a result was made, as it says itself; of one that does not, its settings."""
+    found = read_credentials(result)
+    statement = dict(found.settings) if found is not None and found.state != "invalid" else read_metadata(result)
+    statement = statement or {}
+    return Provenance(
+        software=str(statement.get("software", "VisionGen 3D")), settings=dict(statement.get("settings") or settings)
+    )
+
+
 class Branch:
     """Feeds a second exporter, in a thread, with the frames that pass; what goes wrong there stops nothing else."""
 
-    def __init__(self, exporter: Exporter, path: Path, how: dict[str, Any]) -> None:
+    def __init__(self, exporter: Exporter, path: Path, how: dict[str, Any], settings: Settings) -> None:
         self.problems: list[str] = []
         self._batches: queue.Queue[FrameBatch | None] = queue.Queue(_HELD)
         self._broken = threading.Event()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work, args=(exporter, path, how), daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(exporter, path, how, settings), daemon=True)
 
     def __enter__(self) -> Branch:
         self._thread.start()
@@ -73,9 +105,9 @@ class Branch:
         if self._broken.is_set():
             raise VisionGenError("the render was stopped")  # so that the exporter removes what it began
 
-    def _work(self, exporter: Exporter, path: Path, how: dict[str, Any]) -> None:
+    def _work(self, exporter: Exporter, path: Path, how: dict[str, Any], settings: Settings) -> None:
         try:
-            exporter.export(self._frames(), path, **how)
+            signed_export(exporter, self._frames(), path, settings, how)
         except Exception as error:  # a plugin's exporter may raise anything; the MP4 is worth keeping
             text = str(error) if isinstance(error, VisionGenError) else f"{type(error).__name__}: {error}"
             self.problems.append(f"{path.name} was not written: {text}")
@@ -89,7 +121,8 @@ def convert_result(task: dict[str, Any], teller: Teller) -> dict[str, Any]:
     out = folder / result_name(name)
     if not out.exists():
         clip = probe(folder / "result.mp4")
-        provenance = Provenance(software="VisionGen 3D", settings=task.get("settings") or {})
+        settings = Settings.from_dict(task["settings"])
+        provenance = _provenance_of(folder / "result.mp4", task["settings"])
 
         def frames() -> Iterator[FrameBatch]:
             for batch in read_frames(clip, batch_size=8):
@@ -97,9 +130,13 @@ def convert_result(task: dict[str, Any], teller: Teller) -> dict[str, Any]:
                 yield batch
 
         exporter = load(choose("exporter", name))
-        exporter.export(frames(), out, fps=clip.fps, sound=clip if clip.has_audio else None, provenance=provenance)
+        how = {"fps": clip.fps, "sound": clip if clip.has_audio else None, "provenance": provenance}
+        signed_export(exporter, frames(), out, settings, how)
     if out.is_dir():  # pictures: handed over as one file
-        return {"file": shutil.make_archive(str(out), "zip", out)}
+        part = shutil.make_archive(str(out.with_name(f".{out.name}")), "zip", out)
+        file = out.with_name(f"{out.name}.zip")
+        os.replace(part, file)
+        return {"file": str(file)}
     return {"file": str(out)}
 
 

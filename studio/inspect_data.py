@@ -127,7 +127,9 @@ def run_data(run: Run) -> RunData:
 def _size_of(path: str) -> tuple[int, int]:
     from PIL import Image
 
-    with Image.open(path) as picture:
+    from visiongen.media import PICTURE_FORMATS
+
+    with Image.open(path, formats=PICTURE_FORMATS) as picture:
         return picture.height, picture.width
 
 

@@ -14,14 +14,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from studio.desk import Desk
-from studio.processes import TaskStopped, WorkerProcess
+from studio.limits import check_jobs, check_room
+from studio.processes import GRACE, TaskStopped, WorkerProcess
+from studio.retention import make_room, remove_leftovers, sweep
+from studio.servers import ServerMark
 from studio.settings import Settings
 from studio.store import ACTIVE, Run, Store
-from studio.uploads import clean_up
-from visiongen.errors import VisionGenError
+from visiongen.errors import MediaError, VisionGenError
 
 logger = logging.getLogger(__name__)
 _REMEMBERED = 20
+_SWEEP_SECONDS = 3600.0
+"""So often what is too old is looked for, also where nobody renders."""
+CHECK_GROWTH = 2 << 30
+"""Bytes that looking at an upload may take."""
+_ROOM = 64 << 20
+"""Bytes a render is expected to need at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,20 +79,35 @@ class JobQueue:
         self._waiting: queue.Queue[str | None] = queue.Queue()
         self._render_worker = WorkerProcess("render", store.root / "logs")
         self._quick_worker = WorkerProcess("preview", store.root / "logs")
-        for run in store.runs(states=ACTIVE):
-            store.update(run.id, state="failed", problem="the studio was closed during this render; render it again")
+        self._mark = ServerMark(store.root)
+        self._end_orphans()
         self.desk = Desk(self.ask)
         """For questions that no page waits for."""
         self._thread = threading.Thread(target=self._work, name="studio-jobs", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
+    def _end_orphans(self) -> None:
+        """Runs whose studio was closed or killed have failed; those of another studio that lives go on."""
+        for run in self._store.runs(states=ACTIVE):
+            if not self._mark.is_alive(run.server):
+                remove_leftovers(run.folder)
+                with contextlib.suppress(VisionGenError):
+                    problem = "the studio was closed during this render; render it again"
+                    self._store.update(run.id, state="failed", problem=problem)
+
     # -- asking --------------------------------------------------------------------------------------------------------
 
     def submit(self, settings: Settings, session: str, title: str = "") -> str:
-        """Queues a render; the id of its job, which is the id of its run."""
-        run = self._store.create(settings, session, title)
+        """Queues a render; the id of its job, which is the id of its run.
+
+        Raises:
+            VisionGenError: Too many renders wait already, see `studio.limits`, or the disk is full.
+        """
         with self._lock:
+            check_jobs(self.active(), session)
+            check_room(self._store.root, "this render", _ROOM)
+            run = self._store.create(settings, session, title, server=self._mark.id)
             self._jobs[run.id] = Job(id=run.id, session=session, stage="Waiting")
         self._waiting.put(run.id)
         return run.id
@@ -168,7 +191,8 @@ class JobQueue:
         Raises:
             VisionGenError: What the worker says, in one sentence, or that it took too long.
         """
-        return self._quick_worker.run({"root": str(self._store.root), **task}, on_event, seconds=seconds)
+        growth = CHECK_GROWTH if seconds is not None else None  # a user's file is looked at
+        return self._quick_worker.run({"root": str(self._store.root), **task}, on_event, seconds=seconds, growth=growth)
 
     @property
     def worker_pids(self) -> dict[str, int | None]:
@@ -181,28 +205,50 @@ class JobQueue:
         self._waiting.put(None)
         self._render_worker.close()
         self._quick_worker.close()
+        self._mark.close()
+
+    def forget(self, session: str | None) -> None:
+        """Stops the renders of a client (None: of all) and has the workers forget what they keep in memory."""
+        for job in self.active(session):
+            self.cancel(job.id)
+        until = time.monotonic() + GRACE + 1
+        while self.active(session) and time.monotonic() < until:
+            time.sleep(0.05)
+        if not self.active():
+            self._render_worker.close()
+        self._quick_worker.close()
 
     # -- working -------------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while (job_id := self._waiting.get()) is not None:
+        while True:
+            try:
+                job_id = self._waiting.get(timeout=_SWEEP_SECONDS)
+            except queue.Empty:
+                self._sweep()
+                continue
+            if job_id is None:
+                return
             try:
                 self._render(job_id)
             except Exception:
                 logger.exception("job %s", job_id)
                 with contextlib.suppress(Exception):
                     self._end(job_id, "failed", "the studio failed to follow this render; try again")
-            with contextlib.suppress(VisionGenError, OSError):
-                clean_up(self._store)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        with contextlib.suppress(VisionGenError, OSError):
+            sweep(self._store)
 
     def _render(self, job_id: str) -> None:
         with self._lock:
             if self._jobs[job_id].state != "queued":
                 return
             self._change(job_id, state="running", stage="Starting")
-        run = self._store.update(job_id, state="running")
         follower = _Follower(self, job_id)
         try:
+            run = self._store.update(job_id, state="running")
             answer = self._render_worker.run(self._task(run), follower)
         except TaskStopped:
             self._end(job_id, "stopped")
@@ -219,6 +265,25 @@ class JobQueue:
         with self._lock:
             self._jobs[job_id] = replace(self._jobs[job_id], **fields)
 
+    def _write_end(self, job_id: str, **fields: Any) -> None:
+        """Writes what became of a run; nothing happens where it was deleted meanwhile.
+
+        On a full disk room is made first: by the cache, and by what a failed render had written.
+
+        Raises:
+            MediaError: It cannot be written.
+        """
+        for attempt in range(2):
+            if self._store.find(job_id) is None:
+                return
+            try:
+                self._store.update(job_id, **fields)
+                return
+            except MediaError:
+                if attempt:
+                    raise
+                make_room(self._store, None if fields["state"] == "done" else job_id)
+
     def _end(self, job_id: str, state: str, message: str = "", **answer: Any) -> None:
         """Writes what became of a run, then tells those who follow the job."""
         from fractions import Fraction
@@ -228,8 +293,12 @@ class JobQueue:
         if "fps" in answer:
             fields |= {"fps": Fraction(answer["fps"]), "size": tuple(answer["size"])}
             fields |= {"warnings": tuple(answer["warnings"])}
-        with contextlib.suppress(VisionGenError):  # deleted meanwhile
-            self._store.update(job_id, state=state, problem=message or None, **fields)
+        if state != "done":
+            remove_leftovers(self._store.root / "runs" / job_id)
+        try:
+            self._write_end(job_id, state=state, problem=message or None, **fields)
+        except VisionGenError as error:  # those who follow the job shall hear it all the same
+            state, message = "failed", message or str(error)
         shown = {name: fields[name] for name in ("device", "frames_per_second", "stage_seconds") if name in fields}
         self._change(job_id, state=state, message=message, eta=None, **shown)
         with self._lock:  # what has ended is in the store; only the newest are remembered with their series

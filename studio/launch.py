@@ -10,6 +10,8 @@ from pathlib import Path
 def main() -> None:
     """Runs ``streamlit run app.py`` in place of this process."""
     app = Path(__file__).resolve().with_name("app.py")
+    # `python -m` looks for modules in the working folder first, which may be one of downloads.
+    os.environ["PYTHONSAFEPATH"] = "1"
     words = [sys.executable, "-m", "streamlit", "run", str(app), *sys.argv[1:]]
     if os.name == "nt":  # no exec that the terminal would wait for
         import subprocess

@@ -15,11 +15,14 @@ import numpy as np
 from studio.settings import Settings
 from visiongen import FrameBatch, Portrait, Provenance, choose, load
 from visiongen.errors import VisionGenError
+from visiongen.marking.marks import FrameMarks, export_signed
+from visiongen.marking.settings import MarkSettings
 
 FPS = Fraction(25)
 """Of the film: a camera's pictures come when they like, a film's do not."""
 LONGEST_SECONDS = 120.0
 _THUMBNAIL = 256
+_RECORDED = MarkSettings(mark="none")  # the visible mark is in the pictures that were recorded
 
 
 class Recording:
@@ -66,7 +69,7 @@ class Recording:
             software=f"VisionGen 3D {metadata.version('visiongen')}",
             settings={"live": True, **settings.to_dict()} | {"portrait": settings.portrait_name, "driving": "camera"},
         )
-        _write_film(folder / "result.mp4", moved, numbers, provenance)
+        _write_film(folder / "result.mp4", moved, numbers, provenance, marks=_RECORDED)
         _write_film(folder / "driving.mp4", camera, numbers, provenance)
         _write_picture(folder / "portrait.png", portrait.image)
         middle = _decoded(moved[len(moved) // 2])
@@ -83,9 +86,18 @@ def at_constant_rate(times: np.ndarray, fps: Fraction = FPS) -> np.ndarray:
     return np.clip(np.searchsorted(times, asked + 1e-6, side="right") - 1, 0, len(times) - 1)
 
 
-def _write_film(path: Path, pictures: list[bytes], numbers: np.ndarray, provenance: Provenance) -> None:
-    exporter = load(choose("exporter", "mp4"))
-    exporter.export(_batches(pictures, numbers), path, fps=FPS, sound=None, provenance=provenance)
+def _write_film(
+    path: Path, pictures: list[bytes], numbers: np.ndarray, provenance: Provenance, marks: MarkSettings | None = None
+) -> None:
+    exporter, batches = load(choose("exporter", "mp4")), _batches(pictures, numbers)
+    if marks is None:
+        exporter.export(batches, path, fps=FPS, sound=None, provenance=provenance)
+        return
+    batches = FrameMarks(marks, provenance).passing(batches)
+    export_signed(
+        lambda part: exporter.export(batches, part, fps=FPS, sound=None, provenance=provenance), path, marks=marks,
+        provenance=provenance,
+    )  # fmt: skip
 
 
 def _batches(pictures: list[bytes], numbers: np.ndarray) -> Iterator[FrameBatch]:

@@ -16,23 +16,27 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from studio.gate import is_same_origin
 from studio.live_protocol import CameraPicture, read_message, write_message
+from studio.processes import surroundings
 from studio.settings import Settings
 from studio.store import Store
 from visiongen.errors import VisionGenError
 
 PATH = "/api/live"
-MOST_SESSIONS = 2
-"""At once; each takes a process with a network and two threads."""
+MOST_SESSIONS, MOST_PER_CLIENT = 3, 2
+"""At once, in all and of one browser; each takes a process with a network and two threads."""
+IDLE_SECONDS = 600.0
+"""A connection over which nothing came for so long makes room for others."""
 TICKET_SECONDS = 12 * 3600.0
 _MOST_TICKETS = 200
 _LARGEST_PICTURE = 1 << 20
@@ -55,6 +59,8 @@ class Ticket:
 _tickets: dict[str, Ticket] = {}
 _lock = threading.Lock()
 _open_sessions = 0
+_open_of: Counter[str] = Counter()
+"""Client -> its open sessions."""
 
 
 def issue_ticket(settings: Settings, *, session: str, store: Store, size: int = 256) -> str:
@@ -87,12 +93,11 @@ def ticket(key: str) -> Ticket | None:
     return found if found is not None and time.monotonic() - found.issued <= TICKET_SECONDS else None
 
 
-def is_same_origin(origin: str | None, host: str | None) -> bool:
-    """Whether a browser's page at `origin` was served by `host` (with port) itself."""
-    if not origin or not host:
-        return False
-    parts = urlsplit(origin)
-    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+def drop_tickets(session: str | None) -> None:
+    """Tickets of a client (None: of all) are worth nothing any more."""
+    with _lock:
+        for key in [key for key, one in _tickets.items() if session in (None, one.session)]:
+            del _tickets[key]
 
 
 def routes() -> list[WebSocketRoute]:
@@ -102,24 +107,41 @@ def routes() -> list[WebSocketRoute]:
 
 async def live_socket(socket: WebSocket) -> None:
     """One connection, from its handshake to its end."""
-    global _open_sessions
     granted = ticket(socket.query_params.get("ticket", ""))
     if not is_same_origin(socket.headers.get("origin"), socket.headers.get("host")) or granted is None:
         await socket.close(code=1008)
         return
     await socket.accept()
-    with _lock:
-        has_room = _open_sessions < MOST_SESSIONS
-        _open_sessions += has_room
-    if not has_room:
-        await socket.send_json({"event": "error", "message": f"{MOST_SESSIONS} live sessions are running; close one."})
+    if reason := _take_place(granted.session):
+        await socket.send_json({"event": "error", "message": reason})
         await socket.close(code=1013)
         return
     try:
         await _serve(socket, granted, socket.query_params["ticket"])
     finally:
-        with _lock:
-            _open_sessions -= 1
+        _leave_place(granted.session)
+
+
+def _take_place(session: str) -> str:
+    """Why there is no place for one more session of this client; "" where it has one now."""
+    global _open_sessions
+    with _lock:
+        if _open_sessions >= MOST_SESSIONS:
+            return f"{MOST_SESSIONS} live sessions are running; close one."
+        if _open_of[session] >= MOST_PER_CLIENT:
+            return f"{MOST_PER_CLIENT} live sessions are running in your browser; close one."
+        _open_sessions += 1
+        _open_of[session] += 1
+    return ""
+
+
+def _leave_place(session: str) -> None:
+    global _open_sessions
+    with _lock:
+        _open_sessions -= 1
+        _open_of[session] -= 1
+        if not _open_of[session]:
+            del _open_of[session]
 
 
 async def _serve(socket: WebSocket, granted: Ticket, key: str) -> None:
@@ -130,8 +152,8 @@ async def _serve(socket: WebSocket, granted: Ticket, key: str) -> None:
     try:
         while not sender.done():
             receive = asyncio.create_task(socket.receive())
-            await asyncio.wait({receive, sender}, return_when=asyncio.FIRST_COMPLETED)
-            if not receive.done():
+            await asyncio.wait({receive, sender}, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if not receive.done():  # nothing came for long, or the process has ended
                 receive.cancel()
                 break
             message = receive.result()
@@ -194,12 +216,11 @@ class LiveProcess:
 
     def __init__(self, granted: Ticket) -> None:
         self._granted = granted
-        root = Path(__file__).resolve().parents[1]
-        paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
         log = granted.store.root / "logs"
         log.mkdir(parents=True, exist_ok=True)
         # Threads that wait by spinning would cost more than they bring: small networks share few cores.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_WAIT_POLICY": "PASSIVE"}
+        where = surroundings()
+        where["env"]["OMP_WAIT_POLICY"] = "PASSIVE"
         with (log / f"live-{os.getpid()}-{secrets.token_hex(3)}.log").open("wb") as stderr:
             self._log = Path(stderr.name)
             self._process = subprocess.Popen(
@@ -207,7 +228,7 @@ class LiveProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=environment,
+                **where,
             )
         self._writing = threading.Lock()
 

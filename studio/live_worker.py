@@ -27,6 +27,8 @@ from studio.live_recording import Recording
 from studio.settings import Settings
 from visiongen.errors import VisionGenError
 from visiongen.live import LiveSession
+from visiongen.marking.badge import Badge
+from visiongen.shortages import shortage
 
 JPEG_QUALITY = 85
 LONGEST_CAMERA_SIDE = 1280
@@ -99,13 +101,14 @@ class LiveWorker:
                 device=settings.device,
             )
             self._settings = settings
+            self._badge = Badge(settings.mark)
             # The first picture is slow: its cost shall not fall on the camera's first one.
             self._session.push(portrait.image)
             self._session.reset()
         except Exception as error:
             self._tell_error(error)
             return False
-        picture = jpeg_of(self._session.portrait.crop)
+        picture = jpeg_of(self._badge(self._session.portrait.crop))
         self._tell("ready", size=self._session.portrait.crop.shape[0], generator=settings.generator.name)
         self._send("F", MovedPicture(number=0, jpeg=picture).pack())
         return True
@@ -131,12 +134,12 @@ class LiveWorker:
 
     def _draw(self) -> None:
         session = self._session
-        pixels = session.portrait.crop
+        pixels = self._badge(session.portrait.crop)
         picture = jpeg_of(pixels)
         while True:
             camera, motion, seconds = self._motions.get()
             if motion is not None:
-                pixels = session.draw(motion)
+                pixels = self._badge(session.draw(motion))
                 picture = jpeg_of(pixels)
             seconds["generate"] = session.seconds.get("generate", 0.0) if motion is not None else 0.0
             recording = self._recording
@@ -209,6 +212,8 @@ def jpeg_of(pixels: np.ndarray) -> bytes:
 def _sentence(error: BaseException) -> str:
     if isinstance(error, VisionGenError):
         return str(error)
+    if missing := shortage(error):
+        return missing
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}; start the camera again"
 
 

@@ -99,7 +99,7 @@ def of_report(data: bytes, name: str) -> dict[str, list[Measurement]]:
         films = _films_of_csv(text) if Path(name).suffix.lower() == ".csv" else _films_of_json(json.loads(text))
         if not films or not any(films.values()):
             raise ValueError("it has no films")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, csv.Error) as error:
         raise MediaError(
             f"{name} is no report of `visiongen evaluate` ({' '.join(str(error).split())[:120]}); give its .json or .csv"
         ) from error

@@ -28,6 +28,7 @@ PAGES = (
     PageEntry(file="app_pages/rate.py", title="Rate", icon=":material/grade:"),
     PageEntry(file="app_pages/live.py", title="Live", icon=":material/videocam:"),
     PageEntry(file="app_pages/gallery.py", title="Gallery", icon=":material/photo_library:"),
+    PageEntry(file="app_pages/verify.py", title="Verify", icon=":material/verified:"),
     PageEntry(file="app_pages/plugin_list.py", title="Plugins", icon=":material/extension:"),
     PageEntry(file="app_pages/about.py", title="About", icon=":material/info:"),
 )

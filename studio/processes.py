@@ -13,10 +13,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from studio.memory_watch import MemoryWatch
 from visiongen.errors import VisionGenError
+from visiongen.shortages import shortage
 
 GRACE = 4.0
 """Seconds a worker has to stop by itself before it is killed."""
+
+
+def surroundings() -> dict[str, Any]:
+    """Working folder and environment of a child process, for `subprocess.Popen`.
+
+    ``python -m`` looks for modules in the working folder first, and that may be any folder, one of downloads for example:
+    the child's is that of the program itself, and Python is told not to look there at all.
+    """
+    root = Path(__file__).resolve().parents[1]
+    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"cwd": root, "env": {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}}
 
 
 class WorkerDied(VisionGenError):
@@ -51,6 +64,7 @@ class WorkerProcess:
         on_event: Callable[[dict[str, Any]], None] | None = None,
         *,
         seconds: float | None = None,
+        growth: int | None = None,
     ) -> dict[str, Any]:
         """Has a task done and waits for it.
 
@@ -58,6 +72,7 @@ class WorkerProcess:
             task: ``{"do": name, ...}``, plain JSON values; see `studio.worker`.
             on_event: Called with every event the worker tells on the way.
             seconds: The process is ended when the task takes longer; None: it may take as long as it does.
+            growth: The process is ended when the task makes it larger by more bytes; None: it may.
         Returns:
             The worker's answer.
         Raises:
@@ -74,9 +89,15 @@ class WorkerProcess:
             limit.daemon = True
             if seconds is not None:
                 limit.start()
+            watch = MemoryWatch(process.pid, growth, process.kill)
             try:
-                return self._exchange(process, {**task, "task": self._number}, on_event)
+                with watch:
+                    return self._exchange(process, {**task, "task": self._number}, on_event)
             except WorkerDied as error:
+                if watch.was_exceeded:
+                    raise VisionGenError(
+                        f"this took more than {growth >> 20} MB of memory and was given up; try a smaller file"
+                    ) from error
                 if too_long.is_set():
                     raise VisionGenError(f"this took longer than {seconds:.0f} s and was given up; try less") from error
                 raise
@@ -117,9 +138,9 @@ class WorkerProcess:
         return f"the {self._name} process ended unexpectedly, {how}{hint}; the studio lives on, so try again"
 
     def _started(self) -> subprocess.Popen:
-        if self._process is None or self._process.poll() is not None:
-            root = Path(__file__).resolve().parents[1]
-            paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        try:
             self._log.parent.mkdir(parents=True, exist_ok=True)
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(
@@ -128,8 +149,10 @@ class WorkerProcess:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     text=True,
-                    env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                    **surroundings(),
                 )
+        except OSError as error:
+            raise VisionGenError(f"the {self._name} process cannot be started: {shortage(error) or error}") from error
         return self._process
 
     def stop(self) -> None:

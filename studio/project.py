@@ -123,11 +123,10 @@ def _checked_entries(archive: zipfile.ZipFile) -> dict[str, dict[str, zipfile.Zi
         raise MediaError(f"this project is too large; at most {MAX_FILES} files and {MAX_BYTES >> 30} GB are taken")
     if archive.getinfo("project.json").file_size > _BLOCK:
         raise MediaError("this is not a project of the studio; download it again from a Gallery")
-    content = json.loads(archive.read("project.json"))
-    if content.get("format") != FORMAT:
-        raise MediaError(
-            f"this project has the format {content.get('format')!r}, but this studio reads {FORMAT}; update the studio"
-        )
+    content = json.loads(_text(archive, archive.getinfo("project.json")))
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise MediaError(f"this project has the format {found!r}, but this studio reads {FORMAT}; update the studio")
     runs: dict[str, dict[str, zipfile.ZipInfo]] = {}
     for info in infos:
         if info.filename == "project.json":
@@ -151,7 +150,7 @@ def _unpack_run(
     """One run, and how many bytes it took."""
     if files["run.json"].file_size > _BLOCK:
         raise MediaError("the description of a run in this project is too large; it is not used")
-    record: dict[str, Any] = json.loads(archive.read(files["run.json"]))
+    record: dict[str, Any] = json.loads(_text(archive, files["run.json"]))
     run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
     folder = store.root / "runs" / run_id
     folder.mkdir(parents=True)
@@ -183,6 +182,12 @@ def _with_own_inputs(settings: Settings, folder: Path) -> Settings:
         known = _SAFE_NAME.fullmatch(name) and name.startswith(f"input-{kind}") and (folder / name).is_file()
         paths[kind] = str(folder / name) if known else str(folder / f"missing-{kind}{Path(name).suffix[:8]}")
     return settings.replace(**paths)
+
+
+def _text(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A small file of the zip; one that unpacks to more than it claims is not unpacked further."""
+    with archive.open(info) as file:  # `archive.read` unpacks all of it first
+        return file.read(_BLOCK + 1)
 
 
 def _blocks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from studio.presets import PRESETS, preset, preset_of
 from studio.session import components
 from studio.settings import DEVICES, Part, Settings, part_of
 from visiongen import MotionSettings
+from visiongen.marking.settings import CORNERS
 from visiongen.options import option_fields
 
 MOTION = "motion"
@@ -94,7 +95,8 @@ def _output() -> dict[str, Any]:
     state.setdefault("framing", "Whole picture")
     state.setdefault("device", "auto")
     state.setdefault("seed", 0)
-    with st.expander("Result size, device, seed", key="more_settings"):
+    state.setdefault("mark", Settings.mark)
+    with st.expander("Result size, mark, device, seed", key="more_settings"):
         framing = st.segmented_control(
             "Framing", ["Whole picture", "Face crop"], key="framing", required=True, **_KEPT,
             help="The whole picture with the moved face in its place, or the square round the face alone.",
@@ -103,18 +105,27 @@ def _output() -> dict[str, Any]:
             "Longer side of the result, px", _sizes(), key="size", format_func=_size_text, **_KEPT,
             help="Smaller is faster. By default the result is as large as the picture.",
         )  # fmt: skip
+        mark = st.selectbox(
+            "Visible mark", CORNERS, key="mark", format_func=_mark_text, **_KEPT,
+            help="A small translucent AI in a corner says at first sight that a machine made the film. Every result also "
+                 "carries an invisible mark and signed Content Credentials.",
+        )  # fmt: skip
         device = st.segmented_control(
             "Device", DEVICES, key="device", required=True, **_KEPT, help="auto takes a GPU where there is one."
         )
         seed = st.number_input(
             "Seed", 0, 2**31 - 1, key="seed", help="For components that draw random numbers.", **_KEPT
         )
-    return {"full": framing == "Whole picture", "size": size, "device": device, "seed": int(seed)}
+    return {"full": framing == "Whole picture", "size": size, "device": device, "seed": int(seed), "mark": mark}
 
 
 def _sizes() -> list[int | None]:
     now = st.session_state.get("size")
     return [*SIZES, now] if now not in SIZES else list(SIZES)
+
+
+def _mark_text(corner: str) -> str:
+    return corner.replace("-", " ")
 
 
 def _size_text(size: int | None) -> str:
@@ -134,4 +145,4 @@ def restore_controls(settings: Settings) -> None:
     state["enhancers"] = [one.name for one in settings.enhancers]
     state["framing"] = "Whole picture" if settings.full else "Face crop"
     state["size"] = settings.size
-    state["device"], state["seed"] = settings.device, settings.seed
+    state["device"], state["seed"], state["mark"] = settings.device, settings.seed, settings.mark

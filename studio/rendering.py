@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
@@ -17,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from studio.conversion import signed_export
 from studio.measuring import Measuring
 from studio.settings import Part, Settings
 from visiongen import FrameBatch, MotionTrack, Portrait, Provenance, choose, place, render
 from visiongen.errors import VisionGenError
+from visiongen.marking.marks import FrameMarks
 from visiongen.media import probe, read_frames, sha256
 from visiongen.pipeline import unusual
 
@@ -208,16 +212,18 @@ def _export(
     batches: Iterator[FrameBatch], settings: Settings, folder: Path, result: _Result, device: str, warm: Warm
 ) -> int:
     """Writes ``result.mp4`` and, beside it while the frames pass, the format that was chosen."""
-    how = {"fps": result.fps, "sound": result.sound, "provenance": _provenance(settings, device)}
+    provenance = _provenance(settings, device)
+    how = {"fps": result.fps, "sound": result.sound, "provenance": provenance}
+    batches = FrameMarks(settings.marks(), provenance).passing(batches)
     is_mp4 = settings.exporter.name == "mp4"
     main = warm.component("exporter", settings.exporter if is_mp4 else Part(name="mp4"), device)
     if is_mp4:
-        return main.export(batches, folder / RESULT, **how)
+        return signed_export(main, batches, folder / RESULT, settings, how)
     from studio.conversion import Branch, result_name
 
     other = warm.component("exporter", settings.exporter, device)
-    with Branch(other, folder / result_name(settings.exporter.name), how) as branch:
-        count = main.export(branch.passing(batches), folder / RESULT, **how)
+    with Branch(other, folder / result_name(settings.exporter.name), how, settings) as branch:
+        count = signed_export(main, branch.passing(batches), folder / RESULT, settings, how)
     result.warnings += branch.problems
     return count
 
@@ -227,10 +233,23 @@ def _software() -> str:
 
 
 def _provenance(settings: Settings, device: str) -> Provenance:
-    values = settings.to_dict()
+    """As `visiongen.animate` writes it, so that ``visiongen reproduce`` can make the result again."""
+    values: dict[str, Any] = {
+        "face": settings.face, "start": settings.start, "end": settings.end, "full": settings.full, "size": settings.size,
+        "device": device, "seed": settings.seed, "generator": _described("generator", settings.generator),
+        "enhancer": [_described("enhancer", one) for one in settings.enhancers],
+        "exporter": _described("exporter", settings.exporter), "motion": asdict(settings.motion), "remedies": [],
+        "python": platform.python_version(),
+    }  # fmt: skip
+    values |= {"fills": [list(one) for one in settings.fills]} if settings.fills else {}
     for name in ("portrait", "driving"):
-        values[name] = {"name": values.pop(f"{name}_name"), "sha256": sha256(getattr(settings, name))}
-    return Provenance(software=_software(), settings={**values, "device": device})
+        values[name] = {"name": getattr(settings, f"{name}_name"), "sha256": sha256(getattr(settings, name))}
+    return Provenance(software=_software(), settings=values | settings.marks().to_settings())
+
+
+def _described(kind: str, part: Part) -> dict[str, Any]:
+    options = part.choice(kind).options
+    return {"name": part.name, "plugin": choose(kind, part.name).plugin, "options": asdict(options)}
 
 
 def _diagnose(motion: MotionTrack, portrait: Portrait, fitted: MotionTrack, folder: Path) -> list[str]:
@@ -251,7 +270,7 @@ def _write_arrays(
     observed = seen if seen is not None else place(motion)
     scale = np.array([driving_size[1] / observed.width, driving_size[0] / observed.height,
                       driving_size[1] / observed.width], np.float32)  # fmt: skip
-    np.savez(
+    _save_arrays(
         folder / "tracks.npz",
         driving=observed.points * scale, driving_visible=observed.visible, target=result.target(),
         generated=measuring.landmarks(len(fitted)), times=fitted.times, rotation=fitted.rotation,
@@ -259,7 +278,18 @@ def _write_arrays(
         result_size=result.size,
     )  # fmt: skip
     series = measuring.series(len(fitted))
-    np.savez(folder / "series.npz", **{name: values.astype(np.float32) for name, values in series.items()})
+    _save_arrays(folder / "series.npz", **{name: values.astype(np.float32) for name, values in series.items()})
+
+
+def _save_arrays(path: Path, **arrays: Any) -> None:
+    """Whole or not at all: a process may be killed while it writes."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            np.savez(file, **arrays)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _small(pixels: np.ndarray, longest: int) -> np.ndarray:
@@ -273,8 +303,13 @@ def _small(pixels: np.ndarray, longest: int) -> np.ndarray:
 def _write_picture(path: Path, pixels: np.ndarray) -> None:
     """Whole or not at all: pages read it at any time."""
     part = path.with_name(f".{threading.get_ident()}{path.suffix}")
-    cv2.imwrite(str(part), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-    os.replace(part, path)
+    # OpenCV says nothing of a full disk when it writes itself, so it only encodes.
+    _, data = cv2.imencode(path.suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    try:
+        part.write_bytes(data.tobytes())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _write_thumbnail(folder: Path) -> None:

@@ -66,7 +66,9 @@ def _restore_portrait(settings: Settings) -> None:
     elif Path(settings.portrait).is_file():
         from PIL import Image
 
-        with Image.open(settings.portrait) as image:
+        from visiongen.media import PICTURE_FORMATS
+
+        with Image.open(settings.portrait, formats=PICTURE_FORMATS) as image:
             size = (image.height, image.width)
         of_clip = settings.driving if settings.self_reenactment else ""
         state["portrait"] = PortraitFile(

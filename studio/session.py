@@ -11,8 +11,8 @@ from typing import Any
 import streamlit as st
 
 from studio.jobs import JobQueue
+from studio.retention import sweep
 from studio.store import Run, Store, data_root
-from studio.uploads import clean_up
 from visiongen import plugins
 from visiongen.errors import VisionGenError
 from visiongen.hookspecs import Component
@@ -31,7 +31,7 @@ def _store_at(root: str) -> Store:
 def _queue_at(root: str) -> JobQueue:
     store = _store_at(root)
     with contextlib.suppress(OSError):
-        clean_up(store)
+        sweep(store)
     queue = JobQueue(store)
     queue.warm_up()
     return queue

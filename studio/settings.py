@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from visiongen import Choice, MotionSettings, choose
 from visiongen.errors import VisionGenError
+from visiongen.marking.settings import MarkSettings
 from visiongen.options import check_options, option_fields
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 TEMPLATE_SUFFIX = ".npz"
 DEVICES = ("auto", "cpu", "cuda")
+_TEXTS = ("portrait", "driving", "portrait_name", "driving_name", "device")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +95,15 @@ class Settings:
     """Longer side of the result, px; None: as large as the picture."""
     device: str = "auto"
     seed: int = 0
+    mark: str = "bottom-right"
+    """Where the visible mark "AI" is: a corner, or none."""
+    consent: str = ""
+    """What the user confirmed about the use of the inputs; "": nothing."""
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
             raise ValueError(f"device is {self.device!r}, but must be one of: {', '.join(DEVICES)}")
+        self.marks()
         if self.face < 0 or self.start < 0 or (self.end is not None and self.end <= self.start):
             raise ValueError(f"face {self.face}, start {self.start} and end {self.end} do not fit together")
         if self.size is not None and self.size < 32:
@@ -108,6 +116,10 @@ class Settings:
     def is_template(self) -> bool:
         """The motion comes from a saved template, without driving pixels."""
         return Path(self.driving).suffix.lower() == TEMPLATE_SUFFIX
+
+    def marks(self) -> MarkSettings:
+        """How the result says that a machine made it."""
+        return MarkSettings(mark=self.mark, consent=self.consent)
 
     def replace(self, **changes: Any) -> Settings:
         """The same with other values."""
@@ -148,12 +160,16 @@ class Settings:
                     given[name] = _part(given[name])
             given["fills"] = tuple((int(a), int(b)) for a, b in given.get("fills", ()))
             given["enhancers"] = tuple(_part(one) for one in given.get("enhancers", ()))
+            if wrong := [name for name in _TEXTS if not isinstance(given.get(name, ""), str)]:
+                raise TypeError(f"{wrong[0]} is no text")
+            if wrong := [n for n in ("start", "end") if not math.isfinite(given.get(n) or 0.0)]:
+                raise ValueError(f"{wrong[0]} is not finite")
             if "motion" in given:
                 names = {option.name for option in option_fields(MotionSettings)}
                 given["motion"] = MotionSettings(**{n: v for n, v in given["motion"].items() if n in names})
                 check_options(given["motion"])
             return cls(**given)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             raise VisionGenError(
                 f"these settings cannot be read ({error}); make them again on the page Animate"
             ) from error
@@ -178,6 +194,8 @@ class Settings:
             ("--size", self.size, None),
             ("--device", self.device, "auto"),
             ("--seed", self.seed, 0),
+            ("--mark", self.mark, Settings.mark),
+            ("--consent", self.consent, ""),
         ):
             words += [] if value == default else [flag, f"{value:g}" if isinstance(value, float) else str(value)]
         words += [] if self.full else ["--crop"]

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from studio.settings import Settings
+from visiongen.arrays import read_arrays
 from visiongen.errors import MediaError, VisionGenError
+from visiongen.shortages import shortage
 
 if TYPE_CHECKING:
     from visiongen.diagnostics import Problem
@@ -76,6 +78,8 @@ class Run:
     frames_per_second: float = 0.0
     """Frames rendered per second of the stage that renders."""
     summary: Mapping[str, float] = field(default_factory=dict)
+    server: str = ""
+    """The studio that renders it, see `studio.servers`."""
 
     def __post_init__(self) -> None:
         if self.state not in STATES:
@@ -122,8 +126,11 @@ class Run:
         Raises:
             VisionGenError: Of another format, or something is missing.
         """
-        if values.get("format") != FORMAT:
-            raise VisionGenError(f"run format {values.get('format')!r}, but this version of the studio reads {FORMAT}")
+        if not isinstance(values, Mapping) or values.get("format") != FORMAT:
+            found = values.get("format") if isinstance(values, Mapping) else None
+            raise VisionGenError(
+                f"run format {found!r}, but this version of the studio reads {FORMAT}; open it with the version that made it"
+            )
         try:
             known = {one.name for one in dataclasses.fields(cls)} - {"folder", "settings"}
             given = {name: value for name, value in values.items() if name in known}
@@ -132,18 +139,41 @@ class Run:
                 "size": tuple(int(one) for one in given.get("size") or (0, 0)),
                 "warnings": tuple(given.get("warnings") or ()),
             }
+            _check_record(given)
             return cls(**given, settings=Settings.from_dict(values["settings"]), folder=folder)
-        except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
+        except (TypeError, ValueError, KeyError, ZeroDivisionError, OverflowError, AttributeError) as error:
             raise VisionGenError(f"the run in {folder.name} cannot be read ({error})") from error
+
+
+_TEXTS, _NUMBERS = ("id", "session", "title", "state", "device", "server"), ("created", "frames", "frames_per_second")
+_LONGEST_TITLE, _LARGEST_SIDE = 200, 1 << 16
+
+
+def _check_record(given: dict[str, Any]) -> None:
+    """Raises ValueError where a field of ``run.json`` is of another kind than pages and charts expect."""
+    for name in _TEXTS:
+        if not isinstance(given.get(name, ""), str):
+            raise ValueError(f"{name} is no text")
+    given["title"] = given.get("title", "")[:_LONGEST_TITLE]
+    if not isinstance(given.get("problem"), str | None):
+        raise ValueError("problem is no text")
+    numbers = [given.get(name, 0) for name in _NUMBERS]
+    numbers += [value for name in ("stage_seconds", "summary") for value in dict(given.get(name, {})).values()]
+    if not all(value is None or (isinstance(value, int | float) and abs(float(value)) < 1e300) for value in numbers):
+        raise ValueError("what should be a number is none, or is not finite")
+    size = given["size"]
+    if len(size) != 2 or not all(0 <= side <= _LARGEST_SIDE for side in size) or given["fps"] <= 0:
+        raise ValueError("a size or frame rate that cannot be")
+    if not all(isinstance(one, str) for one in given["warnings"]):
+        raise ValueError("warnings are no texts")
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         return {}
     try:
-        with np.load(path, allow_pickle=False) as data:
-            return {name: data[name] for name in data.files}
-    except Exception as error:  # NumPy and zipfile raise nearly anything for damaged files
+        return read_arrays(path)
+    except (ValueError, OSError) as error:
         raise MediaError(f"{path.name} of run {path.parent.name} is damaged ({error}); render it again") from error
 
 
@@ -163,7 +193,7 @@ class Store:
     """Runs below a root folder. Safe for several threads; every call is complete when it returns."""
 
     def __init__(self, root: Path) -> None:
-        self.root = Path(root)
+        self.root = Path(root).absolute()  # worker processes have another working folder
         self._lock = threading.RLock()
         try:
             (self.root / "runs").mkdir(parents=True, exist_ok=True)
@@ -179,6 +209,7 @@ class Store:
     def _database(self) -> Iterator[sqlite3.Connection]:
         database = sqlite3.connect(self.root / "studio.sqlite", timeout=10)
         try:
+            database.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not only forgotten
             with self._lock, database:
                 yield database
         finally:
@@ -197,24 +228,38 @@ class Store:
 
     def _save(self, run: Run) -> Run:
         record = json.dumps(run.to_dict(), ensure_ascii=False)
-        with self._lock:
-            run.folder.mkdir(parents=True, exist_ok=True)
-            part = run.folder / ".run.json.part"
-            part.write_text(record, encoding="utf-8")
-            os.replace(part, run.folder / "run.json")
-            with self._database() as database:
-                values = (run.id, run.session, run.state, run.created, record)
-                database.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", values)
+        part = run.folder / ".run.json.part"
+        try:
+            with self._lock:
+                run.folder.mkdir(parents=True, exist_ok=True)
+                part.write_text(record, encoding="utf-8")
+                os.replace(part, run.folder / "run.json")
+                with self._database() as database:
+                    values = (run.id, run.session, run.state, run.created, record)
+                    database.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)", values)
+        except (OSError, sqlite3.Error) as error:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            reason = shortage(error) or f"{error}; look at that folder, or name another one in {DATA_VARIABLE}"
+            raise MediaError(f"the studio's folder {self.root} cannot be written: {reason}") from error
         return run
 
-    def create(self, settings: Settings, session: str, title: str = "") -> Run:
-        """A new run, queued, with a folder of its own."""
+    def create(self, settings: Settings, session: str, title: str = "", *, server: str = "") -> Run:
+        """A new run, queued, with a folder of its own.
+
+        Raises:
+            MediaError: It cannot be written; nothing is left of it then.
+        """
         run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
         title = title or f"{Path(settings.portrait_name).stem} · {Path(settings.driving_name).stem}"
         folder = self.root / "runs" / run_id
-        return self._save(
-            Run(id=run_id, session=session, title=title, created=time.time(), settings=settings, folder=folder)
-        )
+        run = Run(id=run_id, session=session, title=title, created=time.time(), settings=settings, folder=folder,
+                  server=server)  # fmt: skip
+        try:
+            return self._save(run)
+        except MediaError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def update(self, run_id: str, **fields: Any) -> Run:
         """Changes fields of a run.
@@ -303,6 +348,13 @@ class Store:
             for one, scores, session, created, opponent in rows
             if run_id is None or one == run_id
         ]
+
+    def delete_ratings(self, session: str | None) -> int:
+        """Removes the ratings of one client, of all where it is None, and gives their number."""
+        with self._database() as database:
+            if session is None:
+                return database.execute("DELETE FROM ratings").rowcount
+            return database.execute("DELETE FROM ratings WHERE session = ?", (session,)).rowcount
 
     def export_project(self, run_ids: Sequence[str], out: Path) -> Path:
         """Writes runs with their inputs and files as one zip; see `studio.project`."""

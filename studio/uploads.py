@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.limits import check_upload
 from studio.store import Store
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.media import probe
@@ -181,6 +182,7 @@ def _write(data: bytes, name: str, endings: tuple[str, ...], store: Store, sessi
     if ending not in endings:
         raise MediaError(f"{name} is of no kind that can be used here; give one of: {', '.join(sorted(set(endings)))}")
     folder = upload_folder(store, session)
+    check_upload(folder, name, len(data))
     path = folder / f"{uuid.uuid4().hex}{ending}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,8 @@ from typing import Any
 
 from studio.warm import Warm
 from visiongen.errors import VisionGenError
+from visiongen.memory import give_back_memory
+from visiongen.shortages import shortage
 
 
 class Stopped(Exception):
@@ -111,6 +113,12 @@ def _template(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str, Any
     return write_template(task, warm)
 
 
+def _verify(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str, Any]:
+    from studio.verifying import verify_file
+
+    return verify_file(task)
+
+
 def _warm(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str, Any]:
     warm.up()
     return {}
@@ -118,9 +126,13 @@ def _warm(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str, Any]:
 
 TASKS = {
     "render": _render, "preview": _preview, "faces": _faces, "convert": _convert, "check_picture": _check_picture,
-    "check_clip": _check_clip, "frame": _frame, "template": _template, "warm": _warm,
+    "check_clip": _check_clip, "frame": _frame, "template": _template, "warm": _warm, "verify": _verify,
 }  # fmt: skip
 """What can be asked for; each function says in its module what it takes and answers."""
+
+
+_LARGE = ("render", "check_picture", "check_clip", "convert")
+"""Tasks after which memory is given back; previews come one after the other and shall stay quick."""
 
 
 def _listen(tasks: queue.Queue, teller: Teller) -> None:
@@ -158,11 +170,13 @@ def main() -> None:
             teller.tell("error", message=_sentence(task, error))
         else:
             teller.tell("answer", **answer)
+        if task["do"] in _LARGE:
+            give_back_memory()
 
 
 def _sentence(task: dict[str, Any], error: BaseException) -> str:
-    if isinstance(error, MemoryError):
-        return f"{task['do']}: memory ran out; use a smaller size or a shorter piece of the clip"
+    if missing := shortage(error):
+        return f"{task['do']}: {missing}"
     text = " ".join(str(error).split())[:300]
     return f"{task['do']}: {type(error).__name__}: {text}; try other settings, or another generator or enhancer"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,3 +16,13 @@ def restored_logging() -> Iterator[None]:
     logger.propagate, logger.handlers[:] = True, []
     logger.setLevel(logging.NOTSET)
     yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_settings_folder(tmp_path_factory) -> Iterator[None]:
+    """Certificates that tests make do not go into the settings of whoever runs them."""
+    patch = pytest.MonkeyPatch()
+    if "VISIONGEN_CREDENTIALS" not in os.environ:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
+    yield
+    patch.undo()

@@ -141,7 +141,7 @@ def test_clips_in_parallel(clips, tmp_path):
     )
     config = EvaluationConfig(
         clips=tmp_path / "m.json", methods=("copy",), metrics=("l1",), out=tmp_path / "q.md", skip_ceiling=True, workers=2,
-        frames=3,
+        frames=3, outside=True,
     )  # fmt: skip
     seen = []
     evaluate(config, progress=lambda *state: seen.append(state))
@@ -210,6 +210,16 @@ def test_a_manifest_says_what_is_wrong_with_it(clips, text, message):
     manifest.write_text(text)
     with pytest.raises(VisionGenError, match=re.escape(message)):
         read_jobs(EvaluationConfig(clips=manifest))
+
+
+def test_a_manifest_stays_in_its_folder_unless_it_is_trusted(clips, tmp_path):
+    for clip in (str(clips / "head.mp4"), f"../{clips.name}/../../{clips.parent.name}/{clips.name}/head.mp4"):
+        (tmp_path / "m.json").write_text(json.dumps([{"clip": clip}]))
+        with pytest.raises(VisionGenError, match=r"outside of the manifest's folder.*--outside"):
+            read_jobs(EvaluationConfig(clips=tmp_path / "m.json"))
+    (tmp_path / "m.json").write_text(json.dumps([{"clip": str(clips / "head.mp4")}]))
+    (job,) = read_jobs(EvaluationConfig(clips=tmp_path / "m.json", outside=True))
+    assert job.clip == clips / "head.mp4"
 
 
 def test_manifests_name_pieces_portraits_and_classes(clips):

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "visiongen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "datatypes", "memory"},
+    {"errors", "datatypes", "memory", "arrays", "claims", "scratch", "shortages"},
     {"containers", "media", "hookspecs", "options", "samples"},
     {
         "pose",
@@ -30,7 +30,7 @@ LAYERS = (
         "models",
     },
     {"generators", "enhancers", "exporters", "metrics", "diagnostics", "motion_sources"},
-    {"plugins", "plugin_host", "plugin_switches", "guards"},
+    {"plugins", "plugin_host", "plugin_switches", "guards", "marking"},
     {"pipeline", "training"},
     {"live"},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import logging
@@ -471,3 +472,16 @@ def test_sound_is_where_the_picture_is(tmp_path: Path) -> None:
             heard = heard[heard > max(start, delay) + 0.02]
             np.testing.assert_allclose(heard, np.round(heard * 2) / 2, atol=0.015)
             assert len(heard) >= 2 and 0 <= lead < 2
+
+
+def test_frames_that_were_read_are_let_go_at_once(tmp_path: Path) -> None:
+    """Decoded frames of large films have tens of megabytes each: none may wait for Python to look for circles."""
+    clip = media.probe(tiny_video(tmp_path / "a.mp4", num_frames=60))
+    gc.collect()
+    gc.disable()
+    try:
+        assert sum(len(batch) for batch in media.read_frames(clip)) == 60
+        alive = [one for one in gc.get_objects() if type(one).__name__ == "VideoFrame"]
+    finally:
+        gc.enable()
+    assert len(alive) <= 4, f"{len(alive)} frames are still there"

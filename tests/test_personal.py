@@ -12,9 +12,9 @@ from PIL import Image
 from visiongen.errors import NoFaceError, VisionGenError
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE
+from visiongen.personal import PersonalConfig, personalise, prepare_person
 from visiongen.samples import sample
 from visiongen.training.data import PairDataset
-from visiongen.training.personal import PersonalConfig, personalise, prepare_person
 
 
 def test_a_clip_is_cropped_alike_in_all_frames_and_landmarks_stay_on_the_face(tmp_path):

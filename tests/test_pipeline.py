@@ -26,6 +26,7 @@ from visiongen.enhancers import SharpenOptions
 from visiongen.errors import MediaError, NoFaceError, PluginError, VisionGenError
 from visiongen.exporters import PngOptions
 from visiongen.generators.warp import WarpGenerator
+from visiongen.marking.settings import MarkSettings
 from visiongen.motion import motion_from_landmarks, piece, place
 from visiongen.pipeline import Choice, animate, extract_motion, fit_motion, prepare_portrait, render, unusual
 from visiongen.retarget import MotionSettings
@@ -105,6 +106,7 @@ def test_absolute_and_full_lies_over_the_clip(media_folder, tmp_path, motion):
         tmp_path / "a.mp4",
         generator="warp",
         settings=MotionSettings(mode="absolute"),
+        marks=MarkSettings(mark="none", watermark=False),
     )
     real, made = frames_of(media_folder / "driving.mp4").astype(int), frames_of(tmp_path / "a.mp4").astype(int)
     assert made.shape == real.shape
@@ -159,6 +161,7 @@ def test_how_it_was_made_is_returned_and_written(media_folder, tmp_path):
     assert animation.provenance.synthetic and animation.provenance.software.startswith("VisionGen 3D ")
     with av.open(str(tmp_path / "a.mp4")) as container:
         written = json.loads(container.metadata["comment"])
+    assert len(settings.pop("frames_sha256")) == 64  # known only when the last frame has passed
     assert written["settings"] == json.loads(json.dumps(settings)) and written["synthetic"] is True
     assert str(media_folder) not in container.metadata["comment"]
 

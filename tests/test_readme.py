@@ -18,7 +18,18 @@ from visiongen.samples import sample
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/inspect.md", "sample_media/README.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/inspect.md",
+    "sample_media/README.md",
+    "SECURITY.md",
+    "docs/dependencies.md",
+    "docs/provenance.md",
+    "docs/training.md",
+    "notebooks/README.md",
+)
 
 
 def blocks(language: str) -> list[str]:

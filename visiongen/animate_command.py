@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,9 +24,10 @@ from visiongen.component_flags import (
 from visiongen.datatypes import Animation, MotionTrack
 from visiongen.errors import VisionGenError
 from visiongen.exporters import check_target
+from visiongen.marking.settings import Corner, MarkSettings
 from visiongen.motion import save_motion
 from visiongen.options import check_options, option_fields
-from visiongen.pipeline import Choice, animate, extract_motion
+from visiongen.pipeline import Choice, Progress, animate, extract_motion
 from visiongen.progress import ProgressBar
 from visiongen.retarget import MotionSettings
 
@@ -36,6 +37,8 @@ _NO_DEFAULT = {"help_behavior_hint": ""}
 Switch = FlagCreatePairsOff[Annotated[bool, arg(**_NO_DEFAULT)]]
 # The settings whose flags are their fields; the others have flags of their own below.
 _PLAIN_SETTINGS = ("pose", "mouth", "eyes", "brows", "pose_limit", "smoothing")
+_PASSED_ON = ("face", "start", "end", "size", "device", "seed", "overwrite", "remedy")
+"""Flags that mean the argument of `visiongen.animate` of the same name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +93,66 @@ class AnimateFlags:
     """Replace an existing result."""
     remedy: Switch = False
     """Look for covered faces, extreme poses and the like first, and do what can be done about them."""
+    mark: Corner = "bottom-right"
+    """Where the visible mark "AI" is."""
+    consent: Annotated[str, arg(metavar="TEXT", help_behavior_hint="(default: not stated)")] = ""
+    """Your statement on the consent of whoever is shown, such as "own face"; kept in the file."""
+    require_signature: Switch = False
+    """Fail where the result cannot be signed with Content Credentials, instead of going on with a warning."""
 
 
-def parser_type(groups: Sequence[FlagGroup]) -> type:
-    """`AnimateFlags` with the flags of the motion settings and of all installed components."""
+def parser_type(groups: Sequence[FlagGroup], flags: type = AnimateFlags) -> type:
+    """`flags` with those of the motion settings and of all installed components."""
     settings = [option for option in option_fields(MotionSettings) if option.name in _PLAIN_SETTINGS]
-    return with_component_flags(with_flags(AnimateFlags, settings), groups)
+    return with_component_flags(with_flags(flags, settings), groups)
 
 
 def run(arguments: list[str]) -> int:
     """Parses, animates, and prints one line on the result."""
     groups = flag_groups()
     flags = tyro.cli(parser_type(groups), prog="visiongen animate", args=arguments, description=_description())
+    begun = time.monotonic()
+    with ProgressBar() as progress:
+        result = animated(flags, groups, given_groups(arguments, groups), progress=progress)
+    for label in result.provenance.settings["remedies"]:
+        print(f"remedy: {label}")
+    print(_summary(result, progress.rates.get("render", 0.0), time.monotonic() - begun))
+    return 0
+
+
+def animated(
+    flags: Any,
+    groups: Sequence[FlagGroup],
+    given: Sequence[FlagGroup],
+    *,
+    warmed: Callable[[Choice, str], Choice] | None = None,
+    progress: Progress | None = None,
+) -> Animation:
+    """Does what the flags of ``visiongen animate`` say.
+
+    Args:
+        flags: An instance of what `parser_type` made.
+        groups: Those it was made with.
+        given: Those of which a flag was given, whether or not with its default.
+        warmed: Called with the choice of a generator and the device: the same choice, loaded, for who does many jobs.
+        progress: As of `visiongen.animate`.
+    Raises:
+        VisionGenError: Flags exclude each other or name what is not there, or the job fails.
+    """
+    how = chosen_job(flags, groups, given)
+    portrait, driving, out = how.pop("portrait"), how.pop("driving"), how.pop("out")
+    source: Any = driving
+    if flags.save_motion:
+        writer = plugins.choose("exporter", how["exporter"].name)
+        check_target(out, overwrite=flags.overwrite, folder=not writer.suffixes)
+        source = _saved_motion(flags, driving, how["motion_source"], progress)
+    if warmed is not None:
+        how["generator"] = warmed(how["generator"], flags.device)
+    return animate(portrait, source, out, progress=progress, **how)
+
+
+def chosen_job(flags: Any, groups: Sequence[FlagGroup], given: Sequence[FlagGroup]) -> dict[str, Any]:
+    """The arguments of `visiongen.animate` that flags mean, by their names; arguments and errors as of `animated`."""
     portrait, driving, out = _paths(flags)
     writer = plugins.choose("exporter", flags.exporter) if flags.exporter else plugins.exporter_for(out)
     reader = flags.motion_source or plugins.motion_source_for(driving).name
@@ -114,39 +165,21 @@ def run(arguments: list[str]) -> int:
     for kind, names in chosen.items():
         for name in names:
             plugins.choose(kind, name)
-    options = chosen_options(flags, groups, given_groups(arguments, groups), chosen)
+    options = chosen_options(flags, groups, given, chosen)
     choices = {kind: [Choice(name=n, options=options.get((kind, n))) for n in names] for kind, names in chosen.items()}
-    settings = _settings(flags)
-    source: Any = driving
-    begun = time.monotonic()
-    with ProgressBar() as progress:
-        if flags.save_motion:
-            check_target(out, overwrite=flags.overwrite, folder=not writer.suffixes)
-            source = _saved_motion(flags, driving, choices["motion-source"][0], progress)
-        result = animate(
-            portrait,
-            source,
-            out,
-            generator=choices["generator"][0],
-            enhancers=choices["enhancer"],
-            exporter=choices["exporter"][0],
-            motion_source=choices["motion-source"][0],
-            settings=settings,
-            face=flags.face,
-            start=flags.start,
-            end=flags.end,
-            full=not flags.crop,
-            size=flags.size,
-            device=flags.device,
-            seed=flags.seed,
-            overwrite=flags.overwrite,
-            remedy=flags.remedy,
-            progress=progress,
-        )
-    for label in result.provenance.settings["remedies"]:
-        print(f"remedy: {label}")
-    print(_summary(result, progress.rates.get("render", 0.0), time.monotonic() - begun))
-    return 0
+    return {
+        "portrait": portrait,
+        "driving": driving,
+        "out": out,
+        "generator": choices["generator"][0],
+        "enhancers": choices["enhancer"],
+        "exporter": choices["exporter"][0],
+        "motion_source": choices["motion-source"][0],
+        "settings": _settings(flags),
+        "full": not flags.crop,
+        "marks": _marks(flags),
+        **{name: getattr(flags, name) for name in _PASSED_ON},
+    }
 
 
 def _description() -> str:
@@ -190,7 +223,15 @@ def _settings(flags: Any) -> MotionSettings:
     return settings
 
 
-def _saved_motion(flags: Any, driving: Path, reader: Choice, progress: ProgressBar) -> MotionTrack:
+def _marks(flags: Any) -> MarkSettings:
+    try:
+        credentials = "require" if flags.require_signature else "auto"
+        return MarkSettings(mark=flags.mark, credentials=credentials, consent=flags.consent)
+    except ValueError as error:
+        raise VisionGenError(f"--{error}") from error
+
+
+def _saved_motion(flags: Any, driving: Path, reader: Choice, progress: Progress | None) -> MotionTrack:
     """The motion of `driving`, after it was saved."""
     check_target(flags.save_motion, overwrite=flags.overwrite)
     motion = extract_motion(driving, source=reader, start=flags.start, end=flags.end, progress=progress)

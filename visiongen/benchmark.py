@@ -7,7 +7,6 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 from visiongen.benchmark_page import STAGES, page
 from visiongen.errors import MediaError, VisionGenError
+from visiongen.scratch import scratch_folder
 
 logger = logging.getLogger(__name__)
 REFERENCE = "fomm"
@@ -168,8 +168,8 @@ def _one_job(job: dict[str, Any]) -> dict[str, Any]:
         generator = plugins.load(component, options, device=job["device"])
         return generator if job["precision"] == "float32" else _Bfloat16(generator, job["device"])
 
-    with tempfile.TemporaryDirectory() as folder:
-        speed = drive.film(job["generator"], load, Path(folder) / "film.mp4")
+    with scratch_folder() as folder:
+        speed = drive.film(job["generator"], load, folder / "film.mp4")
     ms = {stage: speed["ms"].get(stage) for stage in STAGES}
     whole = sum(found["mean"] for found in ms.values() if found)
     height, width = drive.picture.shape[:2]

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from visiongen.console import quiet_libraries, show_log
 from visiongen.errors import MediaError, VisionGenError
+from visiongen.shortages import shortage
 
 STOPPED, TERMINATED = 130, 143  # what shells expect after Ctrl-C and after a polite kill
 DEBUG_VARIABLE = "VISIONGEN_DEBUG"
@@ -47,6 +48,32 @@ class DoctorFlags:
     """Write JSON."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class VerifyFlags:
+    """Tell whether a film or picture was made by VisionGen 3D; exit code 0 if at least one sign says so."""
+
+    file: Path
+    """Film, picture, or folder of PNG frames."""
+    json: bool = False
+    """Write JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceFlags:
+    """Make a result again from the settings it carries, and tell whether every frame is the same (exit code 0)."""
+
+    file: Path
+    """The result."""
+    portrait: Path
+    """The picture it was made from."""
+    driving: Path
+    """The video or motion template it was made from."""
+    out: Path | None = None
+    """Keep the new result under this name; by default it is only compared."""
+    overwrite: bool = False
+    """Replace an existing file."""
+
+
 def _parsed(flags: type[Flags], command: str, arguments: list[str], *, positional: bool = False) -> Flags:
     """`arguments` as an instance of a dataclass; with `positional`, fields without default need no flag."""
     import tyro
@@ -59,6 +86,18 @@ def _animate(arguments: list[str]) -> int:
     from visiongen import animate_command
 
     return animate_command.run(arguments)
+
+
+def _batch(arguments: list[str]) -> int:
+    from visiongen.batch import command
+
+    return command.run(arguments)
+
+
+def _serve(arguments: list[str]) -> int:
+    from visiongen.service import command
+
+    return command.run(arguments)
 
 
 def _inspect(arguments: list[str]) -> int:
@@ -118,6 +157,18 @@ def _bench(arguments: list[str]) -> int:
     return 0
 
 
+def _verify(arguments: list[str]) -> int:
+    from visiongen import verify_command
+
+    return verify_command.run(_parsed(VerifyFlags, "verify", arguments, positional=True))
+
+
+def _reproduce(arguments: list[str]) -> int:
+    from visiongen import reproduce_command
+
+    return reproduce_command.run(_parsed(ReproduceFlags, "reproduce", arguments, positional=True))
+
+
 def _prepare(arguments: list[str]) -> int:
     flags = _parsed(PrepareFlags, "prepare", arguments, positional=True)
     from visiongen.training.data import prepare
@@ -143,15 +194,29 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
+def _personalise(arguments: list[str]) -> int:
+    from visiongen.personal import PersonalConfig, personalise
+
+    config = _parsed(PersonalConfig, "personalise", arguments)
+    show_log("INFO")
+    print(personalise(config))
+    return 0
+
+
 COMMANDS: dict[str, tuple[str, Callable[[list[str]], int]]] = {
     "animate": ("move the face of a picture like the face of a video", _animate),
+    "batch": ("make many animations from one list, in several processes; go on after a stop", _batch),
+    "serve": ("run a small HTTP service that makes animations", _serve),
     "inspect": ("write landmarks, motion and flow of a picture or clip, and a film that shows them", _inspect),
     "plugins": ("list all components with their options; switch plugins on and off; begin a new one", _plugins),
     "doctor": ("check the installation and measure its speed", _doctor),
     "evaluate": ("judge generators on clips that drive themselves, or other portraits", _evaluate),
     "bench": ("measure speed and memory of whole jobs", _bench),
+    "verify": ("tell whether a film was made by VisionGen 3D, and how", _verify),
+    "reproduce": ("make a result again from the settings it carries, and compare", _reproduce),
     "prepare": ("prepare clips and stills for training", _prepare),
     "train": ("train the network of the default generator", _train),
+    "personalise": ("make weights for one person, from a few pictures or a short clip", _personalise),
 }
 """Name -> summary and what it runs: takes the arguments after the name, gives the exit code."""
 
@@ -201,6 +266,9 @@ def main(arguments: list[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except Exception as error:
+            if missing := shortage(error):
+                _complain(missing, debug)
+                return 1
             _complain(
                 f"unexpected {type(error).__name__}: {error}\nThis is a fault of VisionGen 3D or of a plugin. Please "
                 "report it with the output of `visiongen doctor` and of the same command with --debug added.",

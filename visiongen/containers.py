@@ -280,6 +280,9 @@ def at_constant_rate(frames: Iterator[tuple[Fraction, VideoFrame]], clip: Drivin
     stop = None if clip.end is None else round(Fraction(clip.end) * fps)
     held: VideoFrame | None = None
     held_time, pixels = Fraction(0), None
+    # Asked of one frame only: PyAV's frame and its side data hold each other, and so stay in memory until Python looks for
+    # circles. With one such circle a frame, large films take gigabytes.
+    orientation: tuple[int, bool] | None = None
     for time, frame in chain(frames, [(None, None)]):
         if held is not None:
             if time is None:
@@ -288,7 +291,9 @@ def at_constant_rate(frames: Iterator[tuple[Fraction, VideoFrame]], clip: Drivin
             else:
                 until = (held_time + time) / 2
             while index / fps < until and (stop is None or index < stop):
-                pixels = upright_pixels(held, clip.height, clip.width, converter) if pixels is None else pixels
+                orientation = orientation or _orientation(held)
+                if pixels is None:
+                    pixels = upright_pixels(held, clip.height, clip.width, converter, orientation)
                 yield pixels
                 index += 1
         if stop is not None and index >= stop:
@@ -350,9 +355,11 @@ def upright_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     return (wide, frame.height) if turns % 2 else (frame.height, wide)
 
 
-def upright_pixels(frame: VideoFrame, height: int, width: int, converter: VideoReformatter) -> np.ndarray:
-    """(height, width, 3) uint8 RGB of a frame as it is shown."""
-    turns, mirrored = _orientation(frame)
+def upright_pixels(
+    frame: VideoFrame, height: int, width: int, converter: VideoReformatter, orientation: tuple[int, bool]
+) -> np.ndarray:
+    """(height, width, 3) uint8 RGB of a frame as it is shown; `orientation` from `_orientation`."""
+    turns, mirrored = orientation
     rows, columns = (width, height) if turns % 2 else (height, width)
     matrix = None
     if frame.colorspace == UNTAGGED_COLOURS:  # what players assume

@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import platform
 import re
-import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from visiongen import plugins, samples
+from visiongen.scratch import scratch_folder
 
 SELF_TEST_SECONDS = 0.6
 """Of the sample clip: a few frames, about a second of work."""
@@ -197,11 +197,11 @@ def _self_test() -> Iterator[Finding]:
     from visiongen.pipeline import animate
 
     progress = _SteadyRates()
-    with tempfile.TemporaryDirectory(prefix="visiongen-") as folder:
+    with scratch_folder() as folder:
         result = animate(
             samples.sample(samples.PORTRAIT),
             samples.sample(samples.DRIVING),
-            Path(folder) / "self-test.mp4",
+            folder / "self-test.mp4",
             end=SELF_TEST_SECONDS,
             progress=progress,
         )

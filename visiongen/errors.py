@@ -10,9 +10,25 @@ VisionGenError
 Wrong arguments stay ``ValueError`` / ``TypeError``; they are programming errors, not user input.
 """
 
+from __future__ import annotations
+
+import re
+
+_LONGEST = 1500
+"""Characters of a message; what a damaged file says of itself may have any length."""
+
 
 class VisionGenError(Exception):
-    """Anything a user can be told in one sentence. Command line and studio catch this one class."""
+    """Anything a user can be told in one sentence. Command line and studio catch this one class.
+
+    As text it is one line that any terminal and page can show: names of files and foreign messages may hold line breaks,
+    control characters and bytes that are no text.
+    """
+
+    def __str__(self) -> str:
+        text = " ".join(re.split(r"[\t\n\r\f\v]+", super().__str__()))
+        text = "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 class MediaError(VisionGenError):

@@ -16,6 +16,7 @@ import numpy as np
 
 from visiongen.datatypes import FrameBatch, MotionTrack
 from visiongen.errors import PluginError, VisionGenError
+from visiongen.shortages import shortage
 
 logger = logging.getLogger(__name__)
 _SAME_TIME = 1e-6  # s
@@ -70,7 +71,7 @@ def plugin_errors(who: str, doing: str, outside: Outside | None = None) -> Itera
     except (Exception, SystemExit) as error:
         if outside is not None and any(error is one for one in outside.errors):
             raise
-        raise PluginError(f"{who} {doing}: {type(error).__name__}: {error}") from error
+        raise PluginError(f"{who} {doing}: {shortage(error) or f'{type(error).__name__}: {error}'}") from error
 
 
 def checked_frames(

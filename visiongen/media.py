@@ -34,6 +34,8 @@ logger = logging.getLogger("visiongen")
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 """Pillow's names; it can read more, but the rest is rarely a portrait and often a hole."""
 MIN_PICTURE_SIDE, MAX_PICTURE_PIXELS = 16, 80_000_000
+MOST_BATCH_BYTES = 128 << 20
+"""Of the frames that `read_frames` holds at a time."""
 SOUND_RATE = 48000
 """Samples per second of `write_sound`: what Opus needs and every player takes."""
 FRAME_TOLERANCE = Fraction(1, 1000)
@@ -240,7 +242,7 @@ def read_frames(clip: DrivingClip, *, batch_size: int = 16) -> Iterator[FrameBat
 
     Args:
         clip: From `probe`.
-        batch_size: Frames at a time; the last batch may be shorter.
+        batch_size: Frames at a time; the last batch may be shorter, and all of very large frames are.
     Returns:
         Batches (B, H, W, 3); times count from 0 at `clip.start`.
     Raises:
@@ -249,6 +251,7 @@ def read_frames(clip: DrivingClip, *, batch_size: int = 16) -> Iterator[FrameBat
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, but got {batch_size}")
     path = _regular_file(clip.path, "video")
+    batch_size = min(batch_size, max(1, MOST_BATCH_BYTES // (3 * clip.height * clip.width)))
     faults: list[str] = []
     count = 0
     frames = containers.at_constant_rate(containers.frames_in_time(path, clip, faults), clip)

@@ -8,18 +8,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import savgol_coeffs
 from scipy.spatial.transform import Rotation, Slerp
 
-from visiongen.datatypes import DrivingClip, LandmarkTrack, MotionTrack
+from visiongen.arrays import read_arrays
+from visiongen.claims import claimed
+from visiongen.datatypes import NUM_LANDMARKS, DrivingClip, LandmarkTrack, MotionTrack
 from visiongen.errors import MediaError, NoFaceError
 from visiongen.pose import face_model, fit_head
 
@@ -253,9 +253,12 @@ def save_motion(motion: MotionTrack, path: Path) -> None:
     arrays = {name: getattr(motion, name) for name in ("rotation", "translation", "scale", "visible", "times")}
     partial = path.with_name(f".{path.name}.part")
     try:
-        with partial.open("wb") as file:
-            np.savez_compressed(file, offsets=motion.offsets.astype(np.float16), header=json.dumps(header), **arrays)
-        os.replace(partial, path)
+        with claimed(path):
+            with partial.open("wb") as file:
+                np.savez_compressed(
+                    file, offsets=motion.offsets.astype(np.float16), header=json.dumps(header), **arrays
+                )
+            os.replace(partial, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -264,47 +267,44 @@ def save_motion(motion: MotionTrack, path: Path) -> None:
         ) from error
 
 
-# What NumPy's reader raises for files that are not its own, or were cut off or altered.
-_DAMAGED = (
-    ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, BadZipFile, zlib.error, NotImplementedError,
-    RuntimeError, MemoryError, OverflowError,
-)  # fmt: skip
+_TEMPLATE = {"rotation": (3, 3), "translation": (3,), "scale": (), "offsets": (NUM_LANDMARKS, 3), "visible": (), "times": (),
+             "header": None}  # fmt: skip
+_FARTHEST, _LARGEST = 1e4, 1e6
+"""What no template goes beyond: places and sizes in face widths; seconds, and px of its picture."""
 
 
 def load_motion(path: Path) -> MotionTrack:
     """Reads a motion template.
 
     Raises:
-        MediaError: Not a motion template, damaged, or of a newer format.
+        MediaError: Not a motion template, damaged, too large, or of another format.
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as data:
-            header = dict(json.loads(str(data["header"])))
-            if header.get("format") != TEMPLATE_FORMAT:
-                raise MediaError(
-                    f"{path.name}: motion template format {header.get('format')}, but this version reads "
-                    f"{TEMPLATE_FORMAT}; extract the motion again with `visiongen inspect`"
-                )
-            arrays = {n: data[n] for n in ("rotation", "translation", "scale", "offsets", "visible", "times")}
-        motion = MotionTrack(
-            **arrays,
-            face_width=float(header["face_width"]),
-            height=int(header["size"][0]),
-            width=int(header["size"][1]),
-        )
+        arrays = read_arrays(path, _TEMPLATE)
+        header = dict(json.loads(str(arrays.pop("header"))))
+        if header.get("format") != TEMPLATE_FORMAT:
+            raise MediaError(
+                f"{path.name}: a motion template of format {header.get('format')!r}, but this version reads "
+                f"{TEMPLATE_FORMAT}; update VisionGen 3D, or make it again with --save-motion"
+            )
+        height, width = map(int, list(header["size"]) if not isinstance(header["size"], str) else ())
+        motion = MotionTrack(**arrays, face_width=float(header["face_width"]), height=height, width=width)
     except OSError as error:
         raise MediaError(f"{path}: cannot read the motion template ({error.strerror or error})") from error
-    except _DAMAGED as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise MediaError(f"{path.name}: not a motion template of VisionGen, or damaged ({error})") from error
     numbers = (motion.rotation, motion.translation, motion.scale, motion.offsets, motion.times, motion.face_width)
     if not len(motion) or not all(np.isfinite(part).all() for part in numbers):
         raise MediaError(f"{path.name}: a motion template without frames or with numbers that are not finite")
     turns = motion.rotation @ motion.rotation.transpose(0, 2, 1)
+    sizes = (motion.face_width, motion.height, motion.width)
     if not (
         np.allclose(turns, np.eye(3), atol=0.01)
-        and min(motion.face_width, motion.height, motion.width, motion.scale.min()) > 0
+        and min(*sizes, motion.scale.min()) > 0
+        and max(*sizes, abs(motion.times).max()) <= _LARGEST
+        and max(abs(part).max() for part in (motion.translation, motion.scale, motion.offsets)) <= _FARTHEST
         and (np.diff(motion.times) > 0).all()
     ):
-        raise MediaError(f"{path.name}: a motion template with sizes, times or rotations that cannot be")
+        raise MediaError(f"{path.name}: a motion template with sizes, places, times or rotations that cannot be")
     return motion

@@ -7,13 +7,11 @@ video -> extract_motion -> MotionTrack -> fit_motion ────────┴
 from __future__ import annotations
 
 import logging
-import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +20,14 @@ import numpy as np
 
 from visiongen import guards, media, plugins
 from visiongen.datatypes import Animation, FrameBatch, MotionTrack, Portrait, Provenance
-from visiongen.diagnostics import apply_remedies, diagnose, warnings
+from visiongen.diagnostics import Problem, apply_remedies, diagnose, warnings
 from visiongen.errors import VisionGenError
 from visiongen.exporters import check_target
 from visiongen.faces import Face, PasteBack, choose_face, find_faces, make_portrait
 from visiongen.hookspecs import Enhancer, Exporter, Generator, MotionExporter
+from visiongen.marking.job import input_files, job_provenance
+from visiongen.marking.marks import FrameMarks, export_signed
+from visiongen.marking.settings import MarkSettings
 from visiongen.motion import place, smooth
 from visiongen.retarget import MotionSettings, retarget
 
@@ -43,6 +44,8 @@ class Choice:
 
     name: str
     options: Any = None
+    loaded: Any = None
+    """What was loaded before with these options, for the same device, to be used again; None: it is loaded."""
 
 
 def prepare_portrait(picture: Path | str | np.ndarray, *, face: int = 0, size: int | None = None) -> Portrait:
@@ -182,6 +185,7 @@ def animate(
     seed: int = 0,
     overwrite: bool = False,
     remedy: bool = False,
+    marks: MarkSettings | None = None,
     progress: Progress | None = None,
 ) -> Animation:
     """Moves the face of a picture like the face of a video, and writes the result.
@@ -202,6 +206,7 @@ def animate(
         seed: For components that draw random numbers.
         overwrite: Replace an existing result.
         remedy: Look for covered faces, extreme poses and the like first, and do what can be done about them.
+        marks: How the result says that a machine made it; by default visibly, invisibly, and signed.
         progress: Called with (stage, done, total); raise in it to stop: nothing half-written stays.
     Raises:
         VisionGenError: With one sentence on what failed and what to do; see `visiongen.errors`.
@@ -214,24 +219,25 @@ def animate(
     device = resolve_device(device)
     _set_seed(seed)
     loaded = _Components(generator, enhancers, exporter, device=device, rendered=writer.writes == "frames")
-    settings = settings or MotionSettings()
+    settings, marks = settings or MotionSettings(), marks or MarkSettings()
     own_size = size if full else None
     source = portrait if isinstance(portrait, Portrait) else prepare_portrait(portrait, face=face, size=own_size)
     motion = driving
     if not isinstance(motion, MotionTrack):
         motion = extract_motion(motion, source=motion_source, start=start, end=end, progress=progress)
     source, fitted = _fitted(source, motion, settings, name=_name(driving))
-    remedies: list[str] = []
+    remedies: dict[str, Any] = {"remedies": []}
     if remedy:
+        remedies |= {"remedy": True, "asked_motion": asdict(settings)}
         problems = diagnose(motion, portrait=source, fitted=fitted, progress=progress)
         motion, settings = apply_remedies(problems, motion, settings)
         source, fitted = _fitted(source, motion, settings, name=_name(driving))
-        remedies = [one.remedy.label for one in problems if one.remedy is not None and one.remedy.automatic]
+        remedies["remedies"] = _applied_labels(problems)
     for warning in unusual(source, motion, fitted):
         logger.warning("%s: %s", _name(driving), warning)
     how = {"face": face, "start": start, "end": end, "full": full, "size": size, "device": device, "seed": seed}
-    how |= {**loaded.description, "motion": asdict(settings), "remedies": list(dict.fromkeys(remedies))}
-    provenance = _provenance(how, portrait, driving)
+    how |= {**loaded.description, "motion": asdict(settings), **remedies}
+    provenance = job_provenance(how | marks.to_settings(), portrait, driving)
     fps = motion.clip.fps if motion.clip else _rate(motion)
     sound = motion.clip if motion.clip and motion.clip.has_audio else None
     height, width = source.image.shape[:2] if full else (size or source.crop.shape[0],) * 2
@@ -240,24 +246,39 @@ def animate(
     else:
         frames = render(source, fitted, generator=loaded.generator, enhancers=loaded.enhancers, full=full)
         frames = _counted(_resized(frames, size) if size and not full else frames, len(fitted), progress)
-        count = _export(loaded.exporter, frames, len(fitted), out, fps=fps, sound=sound, provenance=provenance)
+        how = {"fps": fps, "sound": sound, "provenance": provenance, "marks": marks, "folder": not writer.suffixes}
+        count = _export(loaded.exporter, frames, len(fitted), out, inputs=input_files(portrait, driving), **how)
     return Animation(path=out, fps=fps, num_frames=count, height=height, width=width, provenance=provenance)
 
 
-def _provenance(how: dict[str, Any], portrait: Any, driving: Any) -> Provenance:
-    """Of a job with the settings `how`."""
-    inputs = {"portrait": _fingerprint(portrait), "driving": _fingerprint(driving)}
-    settings = {**how, "python": platform.python_version(), **inputs}
-    return Provenance(software=f"VisionGen 3D {metadata.version('visiongen')}", settings=settings)
+def _applied_labels(problems: Iterable[Problem]) -> list[str]:
+    """What `apply_remedies` does about `problems`, each once."""
+    return list(dict.fromkeys(p.remedy.label for p in problems if p.remedy is not None and p.remedy.automatic))
 
 
-def _export(exporter: Exporter, batches: Iterator[FrameBatch], total: int, out: Path, **how: Any) -> int:
-    """Number of frames written, of `total`."""
+def _export(
+    exporter: Exporter,
+    batches: Iterator[FrameBatch],
+    total: int,
+    out: Path,
+    *,
+    marks: MarkSettings,
+    inputs: Mapping[str, Path],
+    folder: bool,
+    provenance: Provenance,
+    **how: Any,
+) -> int:
+    """Number of frames written, of `total`, with their marks; the file is signed before it has its name."""
     outside, who = guards.Outside(), plugins.title_of(exporter)
-    with _closed(outside.frames(batches)) as frames:
-        with guards.plugin_errors(who, f"failed while it wrote {out.name}", outside):
-            count = exporter.export(frames, out, **how)
-    return guards.check_written(count, out, who=who, taken=outside.num_frames, total=total)
+    marked = FrameMarks(marks, provenance).passing(batches)
+
+    def export(path: Path) -> int:
+        with _closed(outside.frames(marked)) as frames:
+            with guards.plugin_errors(who, f"failed while it wrote {out.name}", outside):
+                count = exporter.export(frames, path, provenance=provenance, **how)
+        return guards.check_written(count, path, who=who, taken=outside.num_frames, total=total)
+
+    return export_signed(export, out, marks=marks, provenance=provenance, inputs=inputs, folder=folder)
 
 
 def _export_motion(exporter: MotionExporter, portrait: Portrait, motion: MotionTrack, out: Path, **how: Any) -> int:
@@ -304,7 +325,11 @@ class _Components:
                 self.description[kind].append(entry)
             else:
                 self.description[kind] = entry
-        loaded = [plugins.load(part, c.options, device=device) for part, (_, c) in zip(parts, choices)]
+        ready = [choice.loaded for _, choice in choices]
+        loaded = [
+            plugins.load(part, choice.options, device=device) if found is None else found
+            for part, (_, choice), found in zip(parts, choices, ready)
+        ]
         self.exporter = loaded.pop()
         self.generator, self.enhancers = (loaded[0], loaded[1:]) if rendered else (None, [])
 
@@ -336,14 +361,6 @@ def _set_seed(seed: int) -> None:
 
 def _name(source: Any) -> str:
     return Path(source).name if isinstance(source, (str, Path)) else type(source).__name__
-
-
-def _fingerprint(source: Any) -> Mapping[str, str]:
-    if isinstance(source, MotionTrack) and source.clip is not None:
-        source = source.clip.path
-    if isinstance(source, (str, Path)):
-        return {"name": Path(source).name, "sha256": media.sha256(Path(source))}
-    return {"name": type(source).__name__}
 
 
 def _rate(motion: MotionTrack) -> Fraction:

@@ -32,6 +32,7 @@ from visiongen.plugin_host import (
     wanted_protocol,
 )
 from visiongen.plugin_switches import switched_off_by_environment, switched_off_by_user
+from visiongen.shortages import shortage
 
 __all__ = [
     "BUILT_INS",
@@ -203,7 +204,8 @@ def load(component: Component, options: Any = None, *, device: str = "cpu", kind
     except VisionGenError:
         raise
     except ANYTHING as error:
-        raise PluginError(f"{title} of {maker} failed to load: {type(error).__name__}: {error}") from error
+        reason = shortage(error) or f"{type(error).__name__}: {error}"
+        raise PluginError(f"{title} of {maker} failed to load: {reason}") from error
     wanted = tuple(wanted_protocol(kind, component) for kind in kinds)
     if isinstance(loaded, type) or not isinstance(loaded, wanted):
         names = " or ".join(protocol.__name__ for protocol in wanted)

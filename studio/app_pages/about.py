@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from studio.data_view import delete_all, delete_mine, kept_note
 from studio.installation import begin_device_probe, doctor, versions, weights_card
 from studio.session import explain, get_store
 from studio.uploads import forget_session
@@ -19,18 +20,21 @@ _RESPONSIBLE = """
 - Move only faces whose owners have agreed, or that are nobody's: statues, drawings, made-up people.
 - Do not make people say or do what they did not. Do not deceive, harass or defame anybody with results.
 - Follow the laws where you are on likeness and on marking synthetic media. In the EU, Article 50 of the AI Act applies.
-- Every result is marked as synthetic in its file's metadata, with the settings and the checksums of the inputs. Leave the mark
-  in, and say beside a published film that it is one.
+- Every result is marked as synthetic: visibly by an "AI" in a corner, invisibly in the picture, and by signed Content
+  Credentials with the settings and the checksums of the inputs. Leave the marks in, and say beside a published film that it is
+  one. The page Verify reads them.
 """
 _CONSENT = """
-Before a render of your own media the page Animate asks you to confirm that you may use the face and the clip. Nobody else
+Before a render of your own media the page Animate asks you to confirm that you may use the face and the clip; what you
+confirm is kept in the signed statement of the result. Nobody else
 can know that for you: ask the person in the picture, tell them what you will make and where it will be seen, and delete it
 when they ask.
 """
 _PRIVACY = """
 Everything happens on this machine. Pictures, clips, camera images and ratings are sent nowhere, nothing is downloaded
-when the studio runs, and no usage is counted. The studio answers only to browsers on this machine. Uploads that no run
-needs are removed after a day.
+when the studio runs, and no usage is counted. The studio answers only to browsers on this machine, unless whoever
+started it chose another address; everybody who can open it sees all runs. Uploads that no run needs are removed after a
+day. What you made can be deleted below, for good.
 """
 
 
@@ -115,12 +119,18 @@ def weights() -> None:
 
 
 def storage() -> None:
-    """Where things are kept, and a way to forget uploads."""
+    """Where things are kept, and ways to delete them."""
     from studio.session import session_id
 
     store = get_store()
-    st.markdown(f"Runs, uploads and ratings are kept in `{store.root}`.")
-    if st.button("Forget my uploads", help="Removes the pictures and clips of this session that no run needs."):
+    st.markdown(kept_note())
+    with st.container(horizontal=True):
+        forget = st.button(
+            "Forget my uploads", help="Removes the pictures and clips of this session that no run needs."
+        )
+        delete_mine()
+        delete_all()
+    if forget:
         try:
             forget_session(store, session_id())
             st.success("Uploads that no run needs are removed. Runs are deleted in the Gallery.")

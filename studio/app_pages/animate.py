@@ -14,6 +14,8 @@ from studio.settings import Settings
 from studio.uploads import DrivingFile, is_sample
 
 VIEWS = ("Preview", "Result")
+CONSENT = "I may use this face and this clip"
+"""What is ticked, and then kept in the result."""
 
 
 def chosen_settings() -> tuple[Settings | None, DrivingFile | None]:
@@ -48,8 +50,8 @@ def has_consent() -> bool:
         st.caption("Sample media: free to use.")
         return True
     return st.checkbox(
-        "I may use this face and this clip", key="consent", persist_state="session",
-        help="Move only faces whose owners have agreed. Every result is marked as synthetic in its file.",
+        CONSENT, key="consent", persist_state="session",
+        help="Move only faces whose owners have agreed. What you confirm here is kept in the signed statement of the result.",
     )  # fmt: skip
 
 
@@ -71,7 +73,8 @@ def action_row(settings: Settings | None) -> None:
 
 def render(settings: Settings) -> None:
     """Queues the render and shows it."""
-    remember_run(get_queue().submit(settings, session_id()))
+    confirmed = CONSENT if st.session_state.get("consent") else ""
+    remember_run(get_queue().submit(settings.replace(consent=confirmed), session_id()))
     st.session_state["view"] = "Result"
 
 

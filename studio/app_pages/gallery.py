@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from studio.data_view import delete_mine
 from studio.navigation import is_present
 from studio.presets import preset_of
 from studio.restoring import RESTORE
@@ -16,6 +17,7 @@ from studio.session import get_queue, get_store, open_page, remember_run, sessio
 from studio.store import ACTIVE, Run
 from studio.uploads import forget_session
 from visiongen.errors import VisionGenError
+from visiongen.scratch import scratch_folder
 
 AT_ONCE = 12
 _SHOWN = (("ssim", "SSIM"), ("ksr", "KSR"), ("stability", "stability"), ("identity_proxy", "likeness"))
@@ -107,8 +109,8 @@ def project_bytes(run_ids: list[str]) -> Callable[[], bytes]:
     """What makes the zip when it is asked for."""
 
     def make() -> bytes:
-        with tempfile.TemporaryDirectory(prefix="visiongen-") as scratch:
-            return get_store().export_project(run_ids, Path(scratch) / "project.zip").read_bytes()
+        with scratch_folder() as scratch:
+            return get_store().export_project(run_ids, scratch / "project.zip").read_bytes()
 
     return make
 
@@ -145,6 +147,7 @@ def toolbar(runs: list[Run]) -> None:
         with st.popover("My uploads", icon=":material/delete_sweep:"):
             st.write("Uploads that no run needs are removed after a day. You can remove yours now.")
             st.button("Remove my uploads", on_click=remove_uploads, key="remove_uploads")
+        delete_mine()
 
 
 st.title("Gallery")

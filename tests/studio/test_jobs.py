@@ -122,7 +122,8 @@ def test_previews_follow_the_settings(finished_run, job_queue):
 
 def test_other_formats_are_made_when_asked_for(finished_run, job_queue):
     for exporter, name in (("webp", "result.webp"), ("png", "result-png.zip")):
-        answer = job_queue.ask({"do": "convert", "folder": str(finished_run.folder), "exporter": exporter})
+        task = {"do": "convert", "folder": str(finished_run.folder), "settings": finished_run.settings.to_dict()}
+        answer = job_queue.ask({**task, "exporter": exporter})
         assert answer["file"].endswith(name) and os.path.getsize(answer["file"]) > 1000
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -120,9 +122,13 @@ def save_problems(problems: Iterable[Problem], path: Path) -> None:
         MediaError: It cannot be written.
     """
     content = {"format": JSON_FORMAT, "problems": [problem.to_dict() for problem in problems]}
+    partial = Path(path).with_name(f".{Path(path).name}.part")
     try:
-        Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        os.replace(partial, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise MediaError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
 
 
@@ -139,5 +145,5 @@ def read_problems(path: Path) -> list[Problem]:
         return [Problem.from_dict(values) for values in content["problems"]]
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror}); check its name") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise MediaError(f"{path}: no problems of VisionGen, or damaged ({error}); diagnose the clip again") from error

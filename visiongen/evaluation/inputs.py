@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +22,9 @@ STANDARD_METRICS = ("l1", "psnr", "ssim", "ms-ssim", "sharpness", "akd", "ksr", 
 """Those that need nothing beyond the package."""
 _CLIPS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".gif")
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+_LARGEST_MANIFEST = 64 << 20
+_LONGEST_NAME = 180
+"""Bytes; names of files are made of it, and they may have 255."""
 _FIELDS = ("name", "clip", "portrait", "class", "start", "end")
 
 
@@ -30,6 +35,8 @@ class EvaluationConfig:
     clips: Path
     """Folder of clips, one face each, or a manifest: a CSV or JSON file with a column `clip` and, as you like, `portrait`
     (a picture that the clip drives), `name`, `class`, `start` and `end` (s). Its paths are relative to its own folder."""
+    outside: bool = False
+    """Let the manifest name files outside of its own folder. Only for manifests that you trust."""
     portraits: Path | None = None
     """A picture or a folder of pictures, each driven by each clip, instead of the clips' own first frames."""
     methods: tuple[str, ...] = (COPY, "warp", "vae-gan")
@@ -116,7 +123,7 @@ def read_jobs(config: EvaluationConfig) -> list[Job]:
                 f"{config.clips}: no video clips in this folder; give one with .mp4, .mov, .mkv or .webm files"
             )
     elif config.clips.suffix.lower() in (".csv", ".json"):
-        jobs = _manifest(config.clips)
+        jobs = _manifest(config.clips, outside=config.outside)
     elif config.clips.is_file():
         jobs = [Job(name=config.clips.stem, clip=config.clips)]
     else:
@@ -156,19 +163,25 @@ def _pairs(jobs: list[Job], portraits: Path) -> list[Job]:
 def _with_unique_names(jobs: list[Job]) -> list[Job]:
     from dataclasses import replace
 
-    taken: dict[str, int] = {}
+    used: dict[str, int] = {}
     unique = []
     for job in jobs:
-        taken[job.name] = taken.get(job.name, 0) + 1
-        unique.append(replace(job, name=f"{job.name}-{taken[job.name]}") if taken[job.name] > 1 else job)
+        name = job.name
+        while name in used:
+            used[job.name] += 1
+            name = f"{job.name}-{used[job.name]}"
+        used[name] = 1
+        unique.append(replace(job, name=name))
     return unique
 
 
-def _manifest(path: Path) -> list[Job]:
+def _manifest(path: Path, *, outside: bool) -> list[Job]:
     try:
+        if (size := path.stat().st_size) > _LARGEST_MANIFEST:
+            raise ValueError(f"it has {size >> 20} MB, but a manifest has at most {_LARGEST_MANIFEST >> 20} MB")
         text = path.read_text(encoding="utf-8-sig")
         rows = list(csv.DictReader(text.splitlines())) if path.suffix.lower() == ".csv" else json.loads(text)
-    except (OSError, UnicodeDecodeError, ValueError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError, ValueError, csv.Error, RecursionError) as error:
         raise VisionGenError(f"{path}: cannot be read as a manifest: {error}") from error
     rows = rows.get("clips") if isinstance(rows, dict) else rows
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
@@ -177,7 +190,7 @@ def _manifest(path: Path) -> list[Job]:
     jobs = []
     for number, row in enumerate(rows, 1):
         try:
-            jobs.append(_job(path, row))
+            jobs.append(_job(path, row, outside=outside))
         except VisionGenError as error:
             problems.append(f"row {number}: {error}")
     if problems:
@@ -186,27 +199,59 @@ def _manifest(path: Path) -> list[Job]:
     return jobs
 
 
-def _job(manifest: Path, row: dict[str, Any]) -> Job:
+def _job(manifest: Path, row: dict[str, Any], *, outside: bool) -> Job:
     row = {str(name).strip().lower(): value for name, value in row.items() if value not in (None, "")}
     if unknown := sorted(set(row) - set(_FIELDS)):
-        raise VisionGenError(f"unknown column {unknown[0]!r}; there are: {', '.join(_FIELDS)}")
+        raise VisionGenError(f"unknown column {unknown[0][:80]!r}; there are: {', '.join(_FIELDS)}")
     if "clip" not in row:
         raise VisionGenError("no clip; every row needs the column `clip`")
-    files = {name: manifest.parent / str(row[name]) for name in ("clip", "portrait") if name in row}
-    for name, file in files.items():
-        if not file.is_file():
-            raise VisionGenError(f"{name} {row[name]} not found")
-    try:
-        start = float(row.get("start", 0))
-        end = float(row["end"]) if "end" in row else None
-    except (TypeError, ValueError):
-        raise VisionGenError(f"start and end are seconds, not {row.get('start')!r} and {row.get('end')!r}") from None
+    files = {name: _file(manifest, name, str(row[name]), outside) for name in ("clip", "portrait") if name in row}
+    start, end = _seconds(row, "start"), _seconds(row, "end")
+    if end is not None and end <= (start or 0.0):
+        raise VisionGenError(f"it ends at {end:g} s, before it starts; give an end after the start")
     name = str(row.get("name") or "+".join(file.stem for file in reversed(files.values())))
     return Job(
-        name="".join(c if c.isalnum() or c in "-_.+ " else "_" for c in name),
+        name=_file_name(name),
         clip=files["clip"],
         portrait=files.get("portrait"),
-        group=row.get("class"),
-        start=start,
+        group=None if row.get("class") is None else str(row["class"])[:80],
+        start=start or 0.0,
         end=end,
     )
+
+
+def _file_name(text: str) -> str:
+    """`text` as a name that every file system takes."""
+    name = "".join(c if c.isalnum() or c in "-_.+ " else "_" for c in text)
+    name = name.encode("utf-8", "replace")[:_LONGEST_NAME].decode("utf-8", "ignore")
+    return name if name.strip(". ") else f"_{name}"
+
+
+def _file(manifest: Path, name: str, given: str, outside: bool) -> Path:
+    """A file that a manifest names."""
+    path = manifest.parent / given
+    # Links count as what they are called: whoever laid them meant it.
+    if not outside and not Path(os.path.abspath(path)).is_relative_to(os.path.abspath(manifest.parent)):
+        raise VisionGenError(
+            f"{name} {given[:200]} is outside of the manifest's folder; copy it there, or add --outside if you trust this file"
+        )
+    try:
+        found = path.is_file()
+    except (ValueError, OSError):  # a zero byte, or a name that is too long
+        found = False
+    if not found:
+        raise VisionGenError(f"{name} {given[:200]} not found")
+    return path
+
+
+def _seconds(row: dict[str, Any], name: str) -> float | None:
+    """A time of a manifest, s; None where it is not given."""
+    if name not in row:
+        return None
+    try:
+        seconds = float(row[name])
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not 0 <= seconds < math.inf or isinstance(row[name], bool):
+        raise VisionGenError(f"start and end are seconds, not {str(row[name])[:80]!r}")
+    return seconds

@@ -6,10 +6,11 @@ import json
 import logging
 import multiprocessing
 import os
-import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from visiongen.evaluation.films import Drive, motion_class
 from visiongen.evaluation.inputs import CEILING, COPY, EvaluationConfig, Job, read_jobs
 from visiongen.hookspecs import Generator, Metric
 from visiongen.pipeline import Progress, resolve_device
+from visiongen.scratch import scratch_folder
+from visiongen.shortages import shortage
 
 logger = logging.getLogger(__name__)
 Options = Mapping[tuple[str, str], Any]
@@ -70,8 +73,8 @@ def evaluate(config: EvaluationConfig, *, options: Options | None = None, progre
             _generator(method, device, options)
     if not config.judge:
         _metrics(config.all_metrics, device, options)
-    with tempfile.TemporaryDirectory(prefix="visiongen-") as scratch:
-        work = config.work or (Path(scratch) if config.out.suffix else config.out / "films")
+    with scratch_folder() as scratch:
+        work = config.work or (scratch if config.out.suffix else config.out / "films")
         try:
             work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -141,14 +144,30 @@ def _results(tasks: list[_Task]) -> Iterator[tuple[Job, dict, str | None]]:
             yield task.job, *_attempt(task)
         return
     # Spawned, not forked: threads of MediaPipe and PyTorch do not survive a fork.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawning, initializer=_end_with_parent) as pool:
         waiting = {pool.submit(_attempt, task): task for task in tasks}
         try:
             for done in as_completed(waiting):
                 yield waiting[done].job, *done.result()
+        except BrokenProcessPool as error:
+            raise VisionGenError(
+                "a process of the evaluation was killed (often: memory ran out); run the same command again, perhaps "
+                "with fewer --workers: what was made is kept where --out or --work is a folder"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """In a worker: ends it when the command was killed. Its queue would stay open, and it would wait for ever."""
+
+    def watch() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def _attempt(task: _Task) -> tuple[dict, str | None]:
@@ -157,6 +176,10 @@ def _attempt(task: _Task) -> tuple[dict, str | None]:
         return _evaluated(task), None
     except VisionGenError as error:
         return {}, str(error)
+    except (OSError, MemoryError, RuntimeError) as error:
+        if (missing := shortage(error)) is None:
+            raise
+        return {}, missing
 
 
 # -- one job -----------------------------------------------------------------------------------------------------------
@@ -226,7 +249,10 @@ def _read(path: Path) -> dict[str, Any]:
 def _keep_statistics(path: Path, statistics: dict[str, dict[str, np.ndarray]]) -> None:
     arrays = {f"{metric}/{name}": value for metric, found in statistics.items() for name, value in found.items()}
     if arrays:
-        np.savez(path, **arrays)
+        partial = path.with_name(f".{path.name}.part")
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)
+        os.replace(partial, path)
 
 
 def _peak_memory() -> float | None:

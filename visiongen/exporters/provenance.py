@@ -12,6 +12,9 @@ from visiongen.datatypes import Provenance
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """IPTC's word for a real picture changed by a trained machine; it is what other software looks for."""
 
+FORMAT = 1
+"""Version of what `as_json` gives and `visiongen.marking.metadata` reads; files from before it carry none."""
+
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
@@ -23,8 +26,8 @@ _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 
 def as_json(provenance: Provenance, **more: Any) -> str:
-    """One line of ASCII JSON: the fields of `provenance`, the digital source type, and `more`."""
-    return json.dumps({**asdict(provenance), "digital_source_type": SOURCE_TYPE, **more}, default=str)
+    """One line of ASCII JSON: the format's version, the fields of `provenance`, the digital source type, and `more`."""
+    return json.dumps({"format": FORMAT, **asdict(provenance), "digital_source_type": SOURCE_TYPE, **more}, default=str)
 
 
 def as_xmp(provenance: Provenance) -> bytes:

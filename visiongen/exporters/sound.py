@@ -61,6 +61,9 @@ def _blocks(clip: DrivingClip, wav: Path, stack: contextlib.ExitStack) -> Iterat
         try:
             for block in piece.iter_chunks(chunksize=BLOCK, fps=media.SOUND_RATE):
                 yield np.asarray(block, np.float32)
+            # A reader that died gives silence from there on. One that has more to give is still alive here.
+            if whole.reader.proc.poll():
+                logger.warning("the sound of %s breaks off, because ffmpeg died; render it again", clip.path)
         except Exception as error:
             logger.warning("the sound of %s breaks off (%s)", clip.path, error)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from visiongen.claims import claimed
 from visiongen.datatypes import FrameBatch
 from visiongen.errors import MediaError
 
@@ -105,17 +106,35 @@ def released(resource: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to. It becomes `path` at the end of the block, or is removed when that fails."""
-    with scratch_file(path, path.suffix) as part:
+    """A name beside `path` to write to. It becomes `path` at the end of the block, or is removed when that fails.
+
+    Raises:
+        MediaError: It cannot be written, or another render writes it now.
+    """
+    with _claimed(path), scratch_file(path, path.suffix) as part:
         yield part
         with writing(path):
             os.replace(part, path)
 
 
 @contextlib.contextmanager
+def _claimed(path: Path) -> Iterator[None]:
+    """Nobody else writes `path` meanwhile; where somebody does, this is refused, and nothing of theirs is touched."""
+    with contextlib.ExitStack() as stack:
+        with writing(path):
+            _check_parent(path)
+            stack.enter_context(claimed(path))
+        yield
+
+
+@contextlib.contextmanager
 def scratch_file(path: Path, suffix: str) -> Iterator[Path]:
-    """The name ``.NAME.part.SUFFIX`` beside `path`, free to be written, and removed at the end."""
-    part = path.with_name(f".{path.stem}.part{suffix}")
+    """The name ``.NAME.part.SUFFIX`` beside `path`, free to be written, and removed at the end.
+
+    Only inside `whole_file` of the same `path`, which sees to it that nobody else uses the name.
+    """
+    # With the ending: result.mp4 and result.webm may be written side by side, each with sound of its own.
+    part = path.with_name(f".{path.name}.part{suffix}")
     with writing(path):
         _check_parent(path)
         part.unlink(missing_ok=True)  # of a run that was killed
@@ -131,10 +150,20 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """A folder beside `path` to write into. It becomes `path` at the end, or is removed when that fails.
 
     A folder that is already there is replaced when it holds nothing but frames.
+
+    Raises:
+        MediaError: It cannot be written, or another render writes it now.
     """
+    with _claimed(path):
+        yield from _whole_folder(path)
+
+
+def _whole_folder(path: Path) -> Iterator[Path]:
     part, old = (path.with_name(f".{path.name}.{end}") for end in ("part", "old"))
     with writing(path):
         check_target(path, overwrite=True, folder=True)
+        if old.exists() and not path.exists():  # killed between two renames: what was there before comes back
+            os.replace(old, path)
         for stale in (part, old):
             shutil.rmtree(stale, ignore_errors=True)
         part.mkdir()

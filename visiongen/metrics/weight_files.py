@@ -96,5 +96,9 @@ def state_dict(path: Path, *, keep: str = "") -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {name: value for name, value in state.items() if name.startswith(keep)}
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, AttributeError) as error:
-        raise WeightsError(f"{path}: not a PyTorch file of weights: {error}") from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, AttributeError, LookupError, ValueError, TypeError,
+            MemoryError) as error:  # fmt: skip
+        # PyTorch's own message tells how to run the code that a file may hold.
+        raise WeightsError(
+            f"{path}: not a PyTorch file of weights alone ({type(error).__name__}); it is not read; get it again"
+        ) from error

@@ -21,6 +21,10 @@ from visiongen.models.vae_gan import VaeGan, VaeGanConfig
 FORMAT = 1
 """Raised when old checkpoints can no longer be read."""
 ARCHITECTURE = "visiongen-vae-gan"
+_LARGEST = 1 << 30
+"""Bytes of a checkpoint."""
+_WIDEST = 1024
+"""Channels."""
 
 
 def shipped(name: str = "vae-gan") -> Path:
@@ -58,7 +62,11 @@ def load(path: Path) -> VaeGan:
     if card.get("architecture") != ARCHITECTURE or card.get("format") != FORMAT:
         raise WeightsError(
             f"{path.name}: made for {card.get('architecture')} format {card.get('format')}, but this version reads "
-            f"{ARCHITECTURE} format {FORMAT}; use weights of this version"
+            f"{ARCHITECTURE} format {FORMAT}; use weights of this version, or update VisionGen 3D"
+        )
+    if path.stat().st_size > _LARGEST:
+        raise WeightsError(
+            f"{path.name}: has {path.stat().st_size >> 20} MB, more than any weights of this kind; get it again"
         )
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != card.get("sha256"):
@@ -67,11 +75,31 @@ def load(path: Path) -> VaeGan:
         )
     try:
         config = {name: tuple(v) if isinstance(v, list) else v for name, v in card["config"].items()}
+        state = {name: value.float() for name, value in deserialise(content).items()}
+        _check_widths(config)
         network = VaeGan(VaeGanConfig(**config))
-        network.load_state_dict({name: value.float() for name, value in deserialise(content).items()}, strict=True)
-    except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{path.name}: does not fit the architecture it names: {error}") from error
+        shapes = {name: value.shape for name, value in network.state_dict().items()}
+        if wrong := [
+            name for name in {**shapes, **state} if name not in state or shapes.get(name) != state[name].shape
+        ]:
+            raise ValueError(
+                f"{len(wrong)} of its tensors are missing, unknown or of another size, such as {wrong[0][:80]}"
+            )
+        network.load_state_dict(state, strict=True)
+    except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(
+            f"{path.name}: does not fit the architecture it names ({reason}); get both files again"
+        ) from error
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _check_widths(config: dict[str, Any]) -> None:
+    """Raises ValueError where a card asks for a network that no memory holds."""
+    for name, value in config.items():
+        for width in value if isinstance(value, tuple) else (value,):
+            if not isinstance(width, int) or not 0 <= width <= _WIDEST:
+                raise ValueError(f"its card says {name} {str(value)[:80]}")
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -82,7 +110,7 @@ def read_card(path: Path) -> dict[str, Any]:
             raise WeightsError(f"{file}: not found; weights are a pair of NAME.safetensors and NAME.json")
     try:
         content = json.loads(card.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{card.name}: not a model card: {error}") from error
     if not isinstance(content, dict):
         raise WeightsError(f"{card.name}: not a model card: expected an object, found {type(content).__name__}")

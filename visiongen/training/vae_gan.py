@@ -217,7 +217,8 @@ def train(config: TrainConfig) -> Path:
 def _schedule(done: float, step: int, *, steps: float) -> float:
     """Share of the learning rate: 100 steps of warm-up (a tenth of short runs), then a cosine from 1 to 1/20."""
     # Plain floats: the rate is saved with the optimisers, and NumPy's would make the state unreadable for `torch.load`.
-    return min(1.0, (step + 1) / max(1.0, min(100.0, steps / 10))) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    warm = min(1.0, (step + 1) / max(1.0, min(100.0, steps / 10)))
+    return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
 def attention(maps: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import pickle
 from importlib import resources
@@ -28,6 +29,7 @@ PUBLIC_MD5 = {"vox-adv-cpk.pth.tar": "8a45a24037871c045fbb8a6a8aa95ebc"}
 """Checksums of public checkpoints, by file name, as their authors' users publish them."""
 
 State = dict[str, Tensor]
+logger = logging.getLogger(__name__)
 
 
 def shipped() -> Path:
@@ -83,9 +85,19 @@ def _read_public(path: Path) -> tuple[FommConfig, State, State]:
         check_md5(path, expected)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)  # a pickle that may hold nothing but tensors
-    except (RuntimeError, ValueError, KeyError, EOFError, OSError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise WeightsError(f"{path.name}: cannot be read ({reason}); download it again") from error
+    except (RuntimeError, ValueError, LookupError, EOFError, OSError, AttributeError, TypeError, MemoryError,
+            pickle.UnpicklingError) as error:  # fmt: skip
+        # PyTorch's own message tells how to run the code that a file may hold.
+        reason = (
+            "it holds more than tensors, or is damaged"
+            if isinstance(error, pickle.UnpicklingError)
+            else type(error).__name__
+        )
+        raise WeightsError(f"{path.name}: cannot be read as plain tensors ({reason}); download it again") from error
+    logger.warning(
+        "%s is a pickle, the old format of PyTorch: only its tensors are read; prefer .safetensors where there is one",
+        path.name,
+    )
     if not isinstance(content, dict) or not {"generator", "kp_detector"} <= set(content):
         raise WeightsError(f"{path.name}: holds no 'generator' and 'kp_detector'; is it a checkpoint of another model?")
     generator, detector = (_plain_names(content[name]) for name in ("generator", "kp_detector"))

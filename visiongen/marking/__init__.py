@@ -1,0 +1,1 @@
+"""Says of a result that it was made by a machine: visibly, invisibly, and signed."""

@@ -1,0 +1,121 @@
+"""Marks what is rendered: frames before they are written, and the file after that, before it gets its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visiongen.datatypes import FrameBatch, Provenance
+from visiongen.errors import MediaError, VisionGenError
+from visiongen.exporters.target import whole_file, whole_folder
+from visiongen.marking.badge import Badge
+from visiongen.marking.credentials import can_be_signed, sign
+from visiongen.marking.patterns import Payload
+from visiongen.marking.settings import FRAMES_KEY, NUMBER_KEY, MarkSettings
+from visiongen.marking.watermark import Watermark
+
+logger = logging.getLogger("visiongen")
+_NOT_COUNTED = ("python", FRAMES_KEY, NUMBER_KEY)
+
+
+def run_number(settings: Mapping[str, Any]) -> int:
+    """24 bits of the checksum of a job's settings: what the invisible mark says."""
+    counted = {name: value for name, value in settings.items() if name not in _NOT_COUNTED}
+    text = json.dumps(counted, sort_keys=True, default=str)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:3], "big")
+
+
+class FrameMarks:
+    """Marks the frames of one result, and fills in what only they can tell into its provenance."""
+
+    def __init__(self, marks: MarkSettings, provenance: Provenance) -> None:
+        self._settings = provenance.settings
+        number = run_number(provenance.settings)
+        self._watermark = Watermark(Payload(number=number)) if marks.watermark else None
+        self._badge = Badge(marks.mark)
+        if marks.watermark:
+            self._settings[NUMBER_KEY] = f"{number:06x}"
+
+    def passing(self, batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
+        """The same frames, marked. When the last one has passed, the settings hold the checksum of all frames as they
+        came in: what `visiongen reproduce` compares."""
+        digest = hashlib.sha256()
+        try:
+            for batch in batches:
+                digest.update(np.ascontiguousarray(batch.pixels).data)
+                pixels = [self.marked(frame) for frame in batch.pixels]
+                yield FrameBatch(pixels=np.stack(pixels), times=batch.times) if pixels else batch
+            self._settings[FRAMES_KEY] = digest.hexdigest()
+        finally:
+            if close := getattr(batches, "close", None):
+                close()
+
+    def marked(self, frame: np.ndarray) -> np.ndarray:
+        """One frame (H, W, 3) uint8 RGB."""
+        return self._badge(frame if self._watermark is None else self._watermark(frame))
+
+
+def export_signed(
+    export: Callable[[Path], int],
+    out: Path,
+    *,
+    marks: MarkSettings,
+    provenance: Provenance,
+    inputs: Mapping[str, Path] | None = None,
+    folder: bool = False,
+) -> int:
+    """Has a result written and signs it before it gets its name.
+
+    Args:
+        export: Writes to the path it is given, and returns the number of frames.
+        out: The result's name. Only files of a kind that can hold a manifest, and folders of PNG frames (whose first picture
+            holds it), are signed; others are written as ever.
+        marks: Whether to sign, and what to do where that fails.
+        provenance: How it was made.
+        inputs: See `visiongen.marking.credentials.sign`.
+        folder: `out` is a folder of frames.
+    Returns:
+        What `export` returns.
+    Raises:
+        VisionGenError: It was not written, or not signed where that was required.
+    """
+    if marks.credentials == "none" or not (folder or can_be_signed(out)):
+        if marks.credentials == "require":
+            raise MediaError(
+                f"{out} cannot be signed: its kind holds no Content Credentials; choose mp4, gif, webp or png"
+            )
+        return export(out)
+    with (whole_folder if folder else whole_file)(out) as part:
+        if folder:
+            part.rmdir()  # an exporter may want to make it
+        with _own_name(part, out):
+            count = export(part)
+        target = next(iter(sorted(part.glob("*.png"))), None) if folder else part
+        try:
+            if target is None or not target.is_file():
+                raise MediaError(f"{out} is not signed: it holds no picture that could be")
+            sign(target, title=out.name, provenance=provenance, inputs=inputs)
+        except MediaError as error:
+            if marks.credentials == "require":
+                raise
+            logger.warning("%s: written without Content Credentials, with the other marks: %s", out.name, error)
+    return count
+
+
+@contextmanager
+def _own_name(part: Path, out: Path) -> Iterator[None]:
+    """Messages of the block name the file the user asked for, not the one it is for now."""
+    try:
+        yield
+    except VisionGenError as error:
+        text = str(error).replace(str(part), str(out)).replace(part.name, out.name)
+        if text == str(error):
+            raise
+        raise type(error)(text) from error
