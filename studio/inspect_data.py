@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -22,6 +23,7 @@ from studio.store import Run
 from visiongen.diagnostics import read_problems
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.hookspecs import InnerMap
+from visiongen.media import read_picture
 from visiongen.pose import fit_head
 
 TRACKS = {"target": "wanted", "generated": "found in the result", "driving": "driver"}
@@ -135,7 +137,8 @@ def _size_of(path: str) -> tuple[int, int]:
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _as_jpeg(path: str) -> bytes:
-    _, jpeg = cv2.imencode(".jpg", cv2.imread(path), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    picture = cv2.cvtColor(read_picture(Path(path)), cv2.COLOR_RGB2BGR)  # within limits: projects come from anywhere
+    _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return jpeg.tobytes()
 
 

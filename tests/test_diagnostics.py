@@ -124,6 +124,15 @@ def test_a_driver_cut_off_by_the_frame():
     assert problem.kind == "out-of-frame" and problem.peak == 30 and problem.remedy.fill is not None
 
 
+def test_a_face_that_goes_over_the_edge_and_is_lost_there():
+    lost = (np.arange(COUNT) >= 25) & (np.arange(COUNT) < 36)
+    gone = diagnose(motion_of(x=hump(110, 2, 58), visible=~lost))
+    (left,) = [one for one in gone if one.kind == "out-of-frame"]
+    assert left.first < 25 and left.last >= 36 and "11 frames" in left.seen
+    # Lost in the middle of the picture it was covered, or turned away: nothing went over the edge.
+    assert "out-of-frame" not in kinds_of(diagnose(motion_of(visible=~lost)))
+
+
 def test_a_portrait_that_leaves_its_picture():
     motion = motion_of(x=hump(90, 2, 58), size=500)
     portrait, fitted = fitted_to(motion, placed(face(lips=0.0), centre=(150, 128)))

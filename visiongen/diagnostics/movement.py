@@ -20,6 +20,8 @@ JUMP = 0.5
 """Face widths from one frame to the next: no head does that, it is a cut or another person."""
 CUT_OFF = 0.04
 """Share of the face's landmarks outside the picture."""
+_NEAR_EDGE = 0.05
+"""Face widths between face and edge, below which a face that is lost next went over the edge."""
 DAMPED_LIMIT = 35.0
 """The pose limit that is proposed, degrees."""
 
@@ -191,7 +193,9 @@ def cut_off(motion: MotionTrack, *, fitted: bool) -> Iterator[Problem]:
     """Faces that leave the picture: the driver's own (`fitted` false), or the portrait's."""
     points = place(motion).points[:, :468, :2]
     outside = ((points < 0) | (points > [motion.width, motion.height])).any(-1).mean(1)
+    gone = np.zeros(len(motion), bool) if fitted else _gone_over_the_edge(motion, points)
     outside[~motion.visible] = 0
+    outside[gone] = CUT_OFF
     total = len(motion)
     where = "moved face leaves the portrait's picture" if fitted else "driver's face is cut off by the edge of the clip"
     if fitted:
@@ -200,6 +204,9 @@ def cut_off(motion: MotionTrack, *, fitted: bool) -> Iterator[Problem]:
     else:
         why = "Landmarks outside the clip are guessed: jaw, brows or one side of the face tremble or drift."
         change = "Use a clip with room around the face, or leave these frames out with --start and --end (Trim)."
+
+    def lost(count: int) -> str:
+        return f" In {count} frame{'s' * (count > 1)} it is too far out to be found." if count else ""
 
     def remedy(run: Run) -> Remedy | None:
         if fitted:
@@ -212,8 +219,20 @@ def cut_off(motion: MotionTrack, *, fitted: bool) -> Iterator[Problem]:
         severity=lambda run: graded(outside[run.peak], CUT_OFF, 0.5),
         seen=lambda run: (
             f"The {where}: {100 * outside[run.peak]:.0f} % of its landmarks are outside at frame {run.peak}."
+            + lost(int(gone[run.first : run.last + 1].sum()))
         ),
         why=why,
         change=change,
         remedy=remedy,
     )
+
+
+def _gone_over_the_edge(motion: MotionTrack, points: np.ndarray) -> np.ndarray:
+    """(T,) bool: frames without a face, between such as have it at the edge of the clip: half a face is not found."""
+    room = np.minimum(points.min(1), [motion.width, motion.height] - points.max(1)).min(-1)  # (T,) px; < 0 outside
+    at_edge = motion.visible & (room < _NEAR_EDGE * motion.scale * motion.face_width)
+    gone = np.zeros(len(motion), bool)
+    for run in runs((~motion.visible).astype(float), on=0.5, rate=1.0, join=0.0):
+        before, after = at_edge[max(run.first - 1, 0)], at_edge[min(run.last + 1, len(motion) - 1)]
+        gone[run.first : run.last + 1] = before or after
+    return gone
