@@ -14,8 +14,7 @@ from studio.settings import Settings
 from studio.uploads import DrivingFile, is_sample
 
 VIEWS = ("Preview", "Result")
-CONSENT = "I may use this face and this clip"
-"""What is ticked, and then kept in the result."""
+CONSENT = "I may use this face and this clip"  # what is ticked, and then kept in the result
 
 
 def chosen_settings() -> tuple[Settings | None, DrivingFile | None]:
