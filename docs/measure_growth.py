@@ -189,7 +189,8 @@ def plot(rows: list[dict[str, Any]], path: Path) -> bool:
         for row, (what, label) in enumerate((upper, ("peak_mb", "peak memory, MB"))):
             one = axes[row, column]
             one.plot([point["value"] for point in found], [point[what] for point in found], "o-")
-            one.set(xlabel=axis, ylabel=label, ylim=(0, None), xlim=(0, None))
+            most = max(point[what] for point in found)
+            one.set(xlabel=axis, ylabel=label, ylim=(0, 1.1 * most or 1), xlim=(0, None))
             one.grid(alpha=0.3)
     figure.savefig(path, dpi=80)
     pyplot.close(figure)

@@ -296,10 +296,11 @@ def test_workers_are_replaced_and_memory_does_not_grow(folder):
     assert min(job["seconds"] for job in fresh) > max(job["seconds"] for job in jobs[5:]) / 2
 
 
-def command(path: Path, **how) -> subprocess.Popen:
-    """The command in a process group of its own, as a terminal starts it."""
+def command(path: Path) -> subprocess.Popen:
+    """The command as a terminal starts it; what runs in the background may have been told to ignore Ctrl-C."""
     words = [sys.executable, "-m", "visiongen.cli", "batch", str(path), "--crop", "--size", "64", "--device", "cpu"]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
 
 
 def children(pid: int) -> list[int]:

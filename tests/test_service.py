@@ -133,6 +133,21 @@ def test_a_job_is_cancelled_at_work_and_while_it_waits(server, picture, long_mot
     assert not list((data / "visiongen-jobs").iterdir())
 
 
+def test_large_pictures_are_brought_to_the_limit(server, motion):
+    import io
+
+    from PIL import Image
+
+    kept = io.BytesIO()
+    with Image.open(sample("astronaut.jpg")) as image:
+        image.resize((640, 640)).save(kept, "PNG")
+    files = {"portrait": kept.getvalue(), "driving": ("m.npz", motion)}
+    answer = server.ask("POST", "/jobs", files=files, data={"options": '{"generator": "warp"}'})
+    found = server.wait(answer.json()["id"], "done", "failed")
+    assert (found["state"], found["width"]) == ("done", 512)
+    assert server.ask("DELETE", f"/jobs/{found['id']}").status_code == 204
+
+
 def test_the_health_page_counts(server):
     assert server.ask("GET", "/health").json()["status"] == "ok"
 

@@ -20,7 +20,8 @@ _SCORES = ("metrics", "evaluation/comparison.py", "landmarks.py", "pose.py")
 """What scores depend on besides the film."""
 _ELSEWHERE = ("metrics", "evaluation", "training", "diagnostics", "cli.py", "doctor.py", "benchmark", "inspection.py",
               "catalogue.py", "console.py", "progress.py", "samples.py", "component_flags.py", "animate_command.py",
-              "hookspecs.py", "live.py", "errors.py")  # fmt: skip
+              "hookspecs.py", "live.py", "errors.py", "batch", "service", "worker", "marking", "verify_command.py",
+              "reproduce_command.py", "personal.py")  # fmt: skip
 """What films do not depend on."""
 
 

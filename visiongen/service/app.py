@@ -99,7 +99,9 @@ def _accepted(request: Request, form: Any, client: str) -> Job:
         values = job_values(read, folder, names["driving"], settings=settings, known=known)
         piece = {"start": values.get("start", 0.0), "end": values.get("end")}
         limits = {"max_side": settings.max_side, "max_seconds": settings.max_seconds}
-        jobs.check({"portrait": values["portrait"], "driving": values["driving"], **piece, **limits})
+        found = jobs.check({"portrait": values["portrait"], "driving": values["driving"], **piece, **limits})
+        if found["side"] > settings.max_side and not values.get("crop"):
+            values.setdefault("size", settings.max_side)
         return jobs.submit(folder, values, client)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)

@@ -18,14 +18,17 @@ def check_upload(task: Mapping[str, Any], progress: Callable[[str, int, int | No
     """Answers a task with ``portrait`` and ``driving`` (paths), ``max_side``, ``max_seconds``, ``start`` and ``end``.
 
     Returns:
-        ``seconds`` and ``frames`` of the piece that is used.
+        ``seconds`` and ``frames`` of the piece that is used, ``side``, the longer side of the picture, px.
     Raises:
         MediaError: Neither can be used, or is beyond a limit.
     """
     pixels = read_picture(task["portrait"])
     if min(pixels.shape[:2]) < MIN_SIDE:
         raise MediaError(f"{task['portrait']} is smaller than {MIN_SIDE} x {MIN_SIDE} pixels; give a larger picture")
-    path = Path(task["driving"])
+    return {"side": max(pixels.shape[:2]), **_driving(Path(task["driving"]), task, progress)}
+
+
+def _driving(path: Path, task: Mapping[str, Any], progress: Callable[[str, int, int | None], None]) -> dict[str, Any]:
     if path.suffix == ".npz":
         motion = load_motion(path)
         end = float(motion.times[-1]) if task["end"] is None else min(task["end"], float(motion.times[-1]))

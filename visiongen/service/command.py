@@ -61,6 +61,7 @@ def _listener(settings: ServiceSettings) -> socket.socket:
         if os.name != "nt" and sys.platform != "cygwin":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen(_MOST_CONNECTIONS)  # whoever reads our line may ask at once, and waits until we are ready
     except OSError as error:
         reason = error.strerror or error
         raise VisionGenError(
