@@ -71,3 +71,10 @@ def test_every_worker_has_one_core_and_the_caller_keeps_its_own():
     thread.start()
     thread.join()
     assert later == [2]
+
+
+def test_workers_compute_in_the_callers_precision():
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = list(in_order(lambda _: torch.is_autocast_enabled("cpu"), range(3)))
+    assert inside == [True] * 3
+    assert list(in_order(lambda _: torch.is_autocast_enabled("cpu"), range(3))) == [False] * 3

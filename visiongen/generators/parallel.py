@@ -6,6 +6,7 @@ done sooner than one batch on two.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +35,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
 
     Items are taken in the calling thread, few in advance. Closing the iterator waits for what is under way.
     """
-    threads = torch.get_num_threads()
+    threads, work = torch.get_num_threads(), _as_here(work)
     workers = min(threads, cores(), MOST)
     ahead: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers, "render", initializer=torch.set_num_threads, initargs=(1,))
@@ -48,3 +49,16 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)  # threads made later take over the number that was set last
+
+
+def _as_here(work: Callable[[Item], Result]) -> Callable[[Item], Result]:
+    """`work` under the automatic precision of the calling thread, which PyTorch keeps for each thread."""
+    on = {kind: torch.get_autocast_dtype(kind) for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)}
+
+    def there(item: Item) -> Result:
+        with contextlib.ExitStack() as stack:
+            for kind, dtype in on.items():
+                stack.enter_context(torch.autocast(kind, dtype))
+            return work(item)
+
+    return there
