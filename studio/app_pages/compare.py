@@ -21,8 +21,8 @@ from studio.figures import clicked_frame, rows_figure
 from studio.frame_pack import frame_pack
 from studio.inspect_data import described, run_data
 from studio.measurements import heading, of_run, ordered
-from studio.run_choice import choose_run
-from studio.session import current_run, get_store, open_page, remember_run
+from studio.run_choice import choose_run, inspectable_runs
+from studio.session import current_run, open_page, remember_run
 from studio.store import Run
 
 _STRIP = 6
@@ -186,7 +186,8 @@ def _strip(one: Run, other: Run, difference: Difference) -> None:
 
 def _page() -> None:
     follow_started()
-    runs = [run for run in get_store().runs(states=("done",)) if run.file("result.mp4")]
+    # Recordings of Live have no landmarks, and so nothing to compare by.
+    runs = [run for run in inspectable_runs() if run.state == "done" and run.file("result.mp4")]
     if not runs:
         st.title("Compare")
         offer_two()
