@@ -48,6 +48,7 @@ def test_the_corpus_is_large_and_the_same_each_time():
     assert first == again != other
 
 
+@pytest.mark.slow
 def test_the_most_dangerous_files(runner):
     found = faults(runner, sample=True)
     assert not found, "\n".join(found[:SHOWN])

@@ -188,7 +188,9 @@ def test_nothing_is_overwritten_unasked(template, tmp_path, capsys):
 # --- stopping and failing ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_stopping_leaves_nothing_behind(tmp_path, sent, code):
     arguments = [
         "animate",

@@ -135,6 +135,7 @@ def test_portraits_driven_by_others(clips, tmp_path):
     assert summary["copy"]["identity_proxy"]["mean"] > summary["warp"]["identity_proxy"]["mean"] > 0.3
 
 
+@pytest.mark.slow
 def test_clips_in_parallel(clips, tmp_path):
     (tmp_path / "m.json").write_text(
         json.dumps({"clips": [{"clip": str(clips / "head.mp4"), "name": n} for n in "ab"]})

@@ -397,6 +397,7 @@ def evaluation(manifest: Path, out: Path, *more: object) -> list[str]:
     return [sys.executable, "-m", "visiongen.cli", *map(str, [*words, "--device", "cpu", *more])]
 
 
+@pytest.mark.slow
 def test_a_killed_evaluation_goes_on_where_it_was(clips, tmp_path):
     out = tmp_path / "out"
     with subprocess.Popen(evaluation(clips, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -134,7 +134,9 @@ def test_motions_that_cannot_be_are_refused():
             guards.check_motion(replace(motion, **change), Path("a"), who="x")
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_an_endless_loop_can_be_stopped(tmp_path, signum, code):
     folder, hangs = tmp_path / "results", tmp_path / "hangs"
     folder.mkdir()

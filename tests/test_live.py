@@ -156,7 +156,7 @@ def test_a_crop_of_another_size_lies_where_it_was(portrait):
     np.testing.assert_allclose(here, there, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["warp", "vae-gan"])
+@pytest.mark.parametrize("name", ["warp", pytest.param("vae-gan", marks=pytest.mark.slow)])
 def test_frames_one_by_one_are_the_frames_of_a_job(portrait, name):
     """What a generator keeps of a portrait between calls must not change its frames."""
     fitted = fit_motion(portrait, extract_motion(sample("driving.mp4"), end=0.2))

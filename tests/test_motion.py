@@ -286,6 +286,7 @@ def test_a_template_cut_off_anywhere_is_refused(template, tmp_path):
             load_motion(tmp_path / "cut.npz")
 
 
+@pytest.mark.slow
 def test_a_template_with_a_changed_byte_is_refused_or_unharmed(template, tmp_path):
     whole, motion = template.read_bytes(), load_motion(template)
     rng = np.random.default_rng(0)

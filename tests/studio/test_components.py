@@ -209,6 +209,7 @@ def canvas_pixels(page, number: int) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.timeout(600)
 def test_the_scrubber_goes_through_the_frames_and_tells_where_it_stops(page, served, finished_run):

@@ -78,6 +78,7 @@ def test_one_click_renders_with_the_remedy(studio, troubled, job_queue, monkeypa
     assert title == "Troubled (remedied)"
 
 
+@pytest.mark.slow
 def test_a_remedied_run_is_really_rendered(store, job_queue, finished_run):
     settings = finished_run.settings.with_remedy(FILL, finished_run.fps)
     job = wait_for(job_queue, job_queue.submit(settings, "tests", "Remedied"))

@@ -155,6 +155,7 @@ def test_cancel_while_rendering_and_while_waiting(store, job_queue):
     assert wait_for(job_queue, third).state == "done", "the next one is not touched"
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_only_its_job(store, job_queue):
     job_id = job_queue.submit(sample_settings(end=None), "tests")
     until(lambda: job_queue.job(job_id).done > 0)

@@ -172,6 +172,7 @@ def test_who_is_refused_and_why():
 # --- code from outside ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_modules_of_the_working_folder_and_of_uploads_are_not_loaded(server, tmp_path, monkeypatch):
     """The server runs in a folder of traps; the worker is started from one, and finds another below the uploads."""
     marker = server.folder / "sprung"

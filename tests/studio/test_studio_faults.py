@@ -103,6 +103,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_studio_is_found_out_by_the_next_one_but_not_before(tmp_path):
     code = SERVER.format(root=str(ROOT), tests=str(Path(__file__).parent))
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as server:
@@ -227,6 +228,7 @@ def test_nobody_can_fill_the_disk_with_uploads(store, job_queue, monkeypatch, tm
         check_upload(tmp_path / "new", "big.mp4", shutil.disk_usage(tmp_path).free)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="looks at memory in /proc")
 def test_a_file_that_takes_too_much_memory_is_given_up(store, job_queue, monkeypatch):
     """A picture of 48 million pixels is a small file; the limit is set below what it takes."""
