@@ -89,7 +89,10 @@ def benchmark(config: BenchmarkConfig, *, options: Mapping[tuple[str, str], Any]
     if config.out:
         try:
             config.out.parent.mkdir(parents=True, exist_ok=True)
-            config.out.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            figures = [
+                row | {name: Path(row[name]).name for name in ("portrait", "driving") if name in row} for row in rows
+            ]
+            config.out.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
             config.out.write_text(text, encoding="utf-8")
         except OSError as error:
             raise MediaError(f"{config.out}: cannot be written ({error.strerror}); choose another --out") from error
