@@ -1,18 +1,18 @@
 # VisionGen 3D as a container: the HTTP service by default, any command by naming it. See docs/deploy.md.
 #
-#   docker build -t visiongen:gpu .                                     # PyTorch as pip gives it: with CUDA on Linux
-#   docker build -t visiongen --build-arg TORCH_INDEX=CPU_INDEX .       # without: several gigabytes smaller
+#   docker build -t visiongen:gpu .                        # PyTorch as pip gives it: with CUDA on Linux
+#   docker build -t visiongen --build-arg TORCH=WHEEL .    # without: several gigabytes smaller
 #
-# CPU_INDEX is the address that PyTorch's start page names for pip and CPU.
+# WHEEL is the address of PyTorch's CPU wheel for Python 3.11, of the version in constraints.txt.
 
 FROM python:3.11-slim-bookworm AS build
-ARG TORCH_INDEX=
+ARG TORCH=torch
 WORKDIR /source
 RUN python -m venv /opt/visiongen
 ENV PATH=/opt/visiongen/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # PyTorch comes first and alone: it is the largest part, and changes least.
 COPY constraints.txt ./
-RUN version=$(sed -n 's/^torch==//p' constraints.txt | head -1) && pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "torch==$version"
+RUN pip install -c constraints.txt "$TORCH"
 COPY pyproject.toml README.md LICENSE ./
 COPY visiongen visiongen
 COPY studio studio
