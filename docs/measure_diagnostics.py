@@ -163,13 +163,13 @@ def mended(first: np.ndarray, clean: MotionTrack, motion: MotionTrack, found: li
         points = place(fit_motion(portrait, moved, replace(chosen, reference_frame=0))[1]).points[:, :468, :2]
         result[variant] = (
             float(np.linalg.norm(points - truth, axis=-1).mean(1)[affected].mean() * zoom),
-            float(_jitter(points)[affected].mean() * zoom),
-            float(_jitter(truth)[affected].mean() * zoom),
+            float(jitter(points)[affected].mean() * zoom),
+            float(jitter(truth)[affected].mean() * zoom),
         )
     return result
 
 
-def _jitter(points: np.ndarray) -> np.ndarray:
+def jitter(points: np.ndarray) -> np.ndarray:
     """(T,) mean size of the second difference over time."""
     second = np.linalg.norm(points[:-2] - 2 * points[1:-1] + points[2:], axis=-1).mean(1)
     return np.r_[second[:1], second, second[-1:]]

@@ -16,6 +16,7 @@ import numpy as np
 
 from studio.store import Run
 from visiongen.errors import MediaError
+from visiongen.evaluation.summary import FORMAT
 from visiongen.hookspecs import Score
 
 LARGEST_REPORT = 64 << 20
@@ -111,6 +112,8 @@ def of_report(data: bytes, name: str) -> dict[str, list[Measurement]]:
 
 
 def _films_of_json(figures: Any) -> dict[str, list[Measurement]]:
+    if isinstance(figures, dict) and (written := figures.get("format", FORMAT)) != FORMAT:
+        raise ValueError(f"it has format {written}, but this version reads {FORMAT}; update VisionGen 3D")
     clips = figures["clips"] if isinstance(figures, dict) else figures
     found = {}
     for clip in clips:

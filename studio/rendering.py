@@ -90,7 +90,7 @@ def render_run(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str, An
         count = _export(told, settings, folder, result, device, warm)
     stages.begin("Looking for problems")
     warnings = [*unusual(portrait, motion, fitted), *result.warnings, *measuring.warnings]
-    warnings += _diagnose(motion, portrait, fitted, folder)
+    warnings += _diagnose(motion, portrait, fitted, settings, folder)
     stages.begin("Finishing")
     _write_arrays(folder, result, seen, motion, fitted, measuring, size)
     _write_thumbnail(folder)
@@ -252,12 +252,15 @@ def _described(kind: str, part: Part) -> dict[str, Any]:
     return {"name": part.name, "plugin": choose(kind, part.name).plugin, "options": asdict(options)}
 
 
-def _diagnose(motion: MotionTrack, portrait: Portrait, fitted: MotionTrack, folder: Path) -> list[str]:
+def _diagnose(
+    motion: MotionTrack, portrait: Portrait, fitted: MotionTrack, settings: Settings, folder: Path
+) -> list[str]:
     """Writes the failure cases; what went wrong with that costs only them."""
     from visiongen.diagnostics import diagnose, save_problems
 
     try:
-        save_problems(diagnose(motion, portrait=portrait, fitted=fitted), folder / "problems.json")
+        found = diagnose(motion, portrait=portrait, fitted=fitted, settings=settings.motion)
+        save_problems(found, folder / "problems.json")
     except VisionGenError as error:
         return [f"failure cases were not looked for: {error}"]
     return []

@@ -159,6 +159,37 @@ def test_the_far_side_of_a_turned_portrait():
     assert unseen.first > 10 and unseen.last == COUNT - 1 and "%" in unseen.seen
 
 
+def test_a_reference_frame_that_is_unlike_the_portrait_or_lost():
+    motion = motion_of(yaw=hump(30))
+    turned = MotionSettings(reference_frame=30)
+    portrait, fitted = fitted_to(motion, placed(face(lips=0.0)), reference_frame=30)
+    (poor,) = (
+        p for p in diagnose(motion, portrait=portrait, fitted=fitted, settings=turned) if p.kind == "poor-reference"
+    )
+    best = poor.remedy.settings["reference_frame"]
+    assert (poor.first, poor.last, poor.peak) == (0, COUNT - 1, 30) and abs(best - 30) > 15 and poor.remedy.automatic
+    _, settings = apply_remedies([poor], motion, turned)
+    assert settings == replace(turned, reference_frame=best)
+    # With it, the portrait goes where the driver does.
+    (_, before), (_, after) = (fitted_to(motion, placed(face(lips=0.0)), reference_frame=f) for f in (30, best))
+    wanted = euler_angles(motion.rotation)[:, 0]
+    off = [np.abs(euler_angles(one.rotation)[:, 0] - wanted).max() for one in (before, after)]
+    assert off[1] < 0.1 * off[0]
+    again = diagnose(motion, portrait=portrait, fitted=after, settings=settings)
+    assert "poor-reference" not in kinds_of(again)
+    # A frame without a face is no reference, however near its bridge comes.
+    lost = replace(motion, visible=np.arange(COUNT) != 2)
+    kinds = kinds_of(diagnose(lost, portrait=portrait, fitted=after, settings=MotionSettings(reference_frame=2)))
+    assert "poor-reference" in kinds
+
+
+def test_a_reference_frame_moves_with_the_piece_that_is_kept():
+    motion = motion_of()
+    keep = Remedy(label="keep", trim=(10, 40))
+    assert apply_remedy(keep, motion, MotionSettings(reference_frame=25))[1].reference_frame == 15
+    assert apply_remedy(keep, motion, MotionSettings(reference_frame=5))[1].reference_frame is None
+
+
 def test_a_face_that_is_turned_over_by_its_expression():
     motion = motion_of()
     offsets = motion.offsets.copy()

@@ -92,3 +92,10 @@ def test_failure_cases(tmp_path):
 def test_reports_of_before_there_was_a_format():
     found = of_report((FORMATS / "report-0.json").read_bytes(), "old.json")
     assert found["a.mp4"][0].scores == {"ssim": 0.8}
+
+
+def test_reports():
+    figures = {"format": 1, "clips": [{"name": "a", "methods": {"warp": {"scores": {"ssim": 0.8}}}}]}
+    assert of_report(json.dumps(figures).encode(), "a.json")["a"][0].scores == {"ssim": 0.8}
+    with pytest.raises(MediaError, match="format 999, but this version reads 1; update VisionGen 3D"):
+        of_report(json.dumps(figures | {"format": 999}).encode(), "newer.json")

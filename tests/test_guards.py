@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import moving_head, write_clip
 
 import visiongen
 from visiongen import guards, plugins, testing
+from visiongen.cli import main
 from visiongen.errors import MediaError, PluginError
 from visiongen.samples import PORTRAIT, sample
 
@@ -158,3 +161,25 @@ def test_an_endless_loop_can_be_stopped(tmp_path, signum, code):
         process.kill()
         process.wait()
     assert list(folder.iterdir()) == []
+
+
+def test_metrics_that_go_wrong_cost_only_their_own_numbers(tmp_path):
+    clip = tmp_path / "head.mp4"
+    write_clip(clip, moving_head(6))
+    names = ("no-start", "no-add", "says-text", "says-list", "quits", "not-together")
+    assert set(names) <= set(plugins.metrics())
+    out = tmp_path / "out"
+    flags = ["--methods", "copy", "--metrics", "l1", *names, "--out", str(out), "--skip-ceiling"]
+    assert main(["evaluate", str(clip), *flags]) == 0
+    figures = json.loads((out / "figures.json").read_text())
+    assert figures["failures"] == {} and figures["summary"]["copy"]["l1"]["n"] == 1
+    failed = figures["failed_metrics"]
+    assert set(failed) == set(names)
+    assert "LookupError: no model" in failed["no-start"] and "one over nothing" in failed["no-add"]
+    assert "good bye" in failed["quits"] and "on all films together" in failed["not-together"]
+    assert set(figures["summary"]["copy"]) == {"l1", "not_together"}  # what it said of single films stays
+    for page in ("table.md", "report.html"):
+        assert "metric &#x27;no-add&#x27;" in (text := (out / page).read_text()) or "metric 'no-add'" in text
+    # A fault is not kept as a result: the next run asks again.
+    kept = json.loads((out / "films" / "head.json").read_text())
+    assert kept["methods"]["copy"]["score_key"] is None

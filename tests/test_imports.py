@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     {"errors", "datatypes", "memory", "arrays", "claims", "scratch", "shortages"},
-    {"containers", "media", "hookspecs", "options", "samples"},
+    {"containers", "media", "hookspecs", "options", "samples", "guards"},
     {
         "pose",
         "landmarks",
@@ -30,7 +30,7 @@ LAYERS = (
         "models",
     },
     {"generators", "enhancers", "exporters", "metrics", "diagnostics", "motion_sources"},
-    {"plugins", "plugin_host", "plugin_switches", "guards", "marking"},
+    {"plugins", "plugin_host", "plugin_switches", "marking"},
     {"pipeline", "training"},
     {"live"},
 )

@@ -302,6 +302,22 @@ def test_fine_tuning_begins_with_the_weights_that_are_given(run, prepared, tmp_p
         torch.testing.assert_close(tuned[name], value, atol=1e-6, rtol=0)
 
 
+def test_a_narrower_network_is_trained_with_the_detector_as_a_judge(run, prepared, tmp_path):
+    pytest.importorskip("tflite", reason="pip install 'visiongen[training]'")
+    widths = {"skips": (8, 24), "decoder": (64, 32, 16)}
+    how = {
+        "images": 2,
+        "learning_rate": 1e-6,
+        "landmarks": 0.01,
+        "perceptual": 0.1,
+        "initial": run / "vae-gan.safetensors",
+    }
+    path = train(config(prepared, tmp_path / "c", **how, **widths))
+    card, network = weights.read_card(path), weights.load(path)
+    assert (network.config.skips, network.config.decoder) == (widths["skips"], widths["decoder"])
+    assert 0 < card["losses"]["landmarks"] < 20 and 0 < card["losses"]["perceptual"] < 5
+
+
 @pytest.mark.parametrize("content", [b"", b"no state at all", None], ids=["empty", "text", "cut"])
 def test_a_damaged_state_is_named(run, prepared, tmp_path, content):
     whole = (run / "state.pt").read_bytes()
@@ -321,6 +337,7 @@ def test_the_state_of_another_network_is_refused(run, prepared, tmp_path):
 def test_every_loss_has_its_weight_among_the_settings():
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     assert {"reconstruction", "structure", "detail", "adversarial", "feature_matching", "kl", "smoothness"} <= names
+    assert {"landmarks", "perceptual"} <= names
 
 
 # --- the rest face ----------------------------------------------------------------------------------------------------

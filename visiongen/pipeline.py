@@ -229,7 +229,7 @@ def animate(
     remedies: dict[str, Any] = {"remedies": []}
     if remedy:
         remedies |= {"remedy": True, "asked_motion": asdict(settings)}
-        problems = diagnose(motion, portrait=source, fitted=fitted, progress=progress)
+        problems = diagnose(motion, portrait=source, fitted=fitted, settings=settings, progress=progress)
         motion, settings = apply_remedies(problems, motion, settings)
         source, fitted = _fitted(source, motion, settings, name=_name(driving))
         remedies["remedies"] = _applied_labels(problems)

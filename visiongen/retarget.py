@@ -125,9 +125,7 @@ def retarget(motion: MotionTrack, portrait: Portrait, settings: MotionSettings |
     """
     settings = settings or MotionSettings()
     own = portrait_motion(portrait)
-    reference = settings.reference_frame
-    if reference is None:
-        reference = best_reference(motion, own)
+    reference = reference_of(motion, own, settings)
     if not 0 <= reference < len(motion):
         raise ValueError(
             f"reference frame {reference} is outside the motion's {len(motion)} frames (0 to {len(motion) - 1})"
@@ -140,13 +138,22 @@ def retarget(motion: MotionTrack, portrait: Portrait, settings: MotionSettings |
     return replace(placed, offsets=_expression(motion, own, reference, settings))
 
 
-def best_reference(motion: MotionTrack, own: MotionTrack) -> int:
-    """The driving frame nearest to the portrait in pose and expression; of equals the first.
+def reference_of(motion: MotionTrack, own: MotionTrack, settings: MotionSettings) -> int:
+    """The driving frame that corresponds to the portrait: the one that was chosen, else the best."""
+    return best_reference(motion, own) if settings.reference_frame is None else settings.reference_frame
+
+
+def reference_distances(motion: MotionTrack, own: MotionTrack) -> np.ndarray:
+    """(T,) how far every driving frame is from the portrait in pose and expression.
 
     Compared are turns of the head and openings of eyes and mouth as ratios, which do not depend on whose face it is.
     """
-    driver, portrait = _signature(motion), _signature(own)
-    distance = np.linalg.norm(driver - portrait, axis=1)
+    return np.linalg.norm(_signature(motion) - _signature(own), axis=1)
+
+
+def best_reference(motion: MotionTrack, own: MotionTrack) -> int:
+    """The driving frame nearest to the portrait in pose and expression; of equals the first."""
+    distance = reference_distances(motion, own)
     distance[~motion.visible] = np.inf
     return int(np.argmin(distance > distance.min() + 0.02)) if len(distance) else 0
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from visiongen.datatypes import MotionTrack, Portrait
-from visiongen.diagnostics import appearance, geometry, movement
+from visiongen.diagnostics import appearance, geometry, movement, reference
 from visiongen.diagnostics.problems import Problem
 from visiongen.diagnostics.sight import watch
+from visiongen.retarget import MotionSettings
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -17,6 +18,7 @@ def diagnose(
     *,
     portrait: Portrait | None = None,
     fitted: MotionTrack | None = None,
+    settings: MotionSettings | None = None,
     look: bool = True,
     progress: Progress | None = None,
 ) -> list[Problem]:
@@ -26,6 +28,7 @@ def diagnose(
         motion: T frames of the driver as they were observed (`visiongen.extract_motion`), not smoothed.
         portrait: Whose face shall move.
         fitted: The motion on the portrait (`visiongen.fit_motion`); give both or none of them.
+        settings: With which it was fitted; default: the defaults.
         look: Also look at the frames of ``motion.clip``, streamed; without, only what the motion itself shows is found,
             in no time: no covered or blurred face, no second face.
         progress: Called with ("diagnosis", frames done, frames expected).
@@ -48,6 +51,7 @@ def diagnose(
         found += appearance.blurred(sight, motion)
         found += appearance.several_faces(sight, motion)
     if portrait is not None and fitted is not None:
+        found += reference.poor_reference(motion, portrait, settings or MotionSettings(), found)
         found += movement.cut_off(fitted, fitted=True)
         folded, unseen = geometry.shares(portrait, fitted)
         found += geometry.folded_field(folded, fitted)

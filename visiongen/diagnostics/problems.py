@@ -23,6 +23,7 @@ KINDS = {
     "folded-field": "motion field folds",
     "mouth-opened": "mouth opened from closed",
     "unseen-side": "side of the face never seen",
+    "poor-reference": "poor reference frame",
 }
 """Kind of a problem -> what it is called on screen."""
 

@@ -34,6 +34,9 @@ def apply_remedy(
         motion = filled(motion, *remedy.fill)
     if remedy.trim is not None:
         motion = trimmed(motion, *remedy.trim)
+        if settings.reference_frame is not None:
+            kept = settings.reference_frame - remedy.trim[0]
+            settings = replace(settings, reference_frame=kept if 0 <= kept < len(motion) else None)
     return motion, settings
 
 
@@ -51,6 +54,7 @@ def apply_remedies(
             stronger = {
                 name: (max if name == "smoothing" else min)(value, getattr(settings, name))
                 for name, value in problem.remedy.settings.items()
+                if name != "reference_frame"
             }
             settings = replace(changed, **stronger)
     return motion, settings

@@ -36,6 +36,8 @@ class Verdict:
     scores: dict[str, float]
     curves: dict[str, list[float | None]] = field(default_factory=dict)
     statistics: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Metrics that failed, with the reason."""
 
 
 def compare(
@@ -56,7 +58,6 @@ def compare(
         metrics: Name -> loaded metric.
     Raises:
         MediaError: A film cannot be read.
-        PluginError: A metric failed.
     """
     read = opencv_frames if _plain(clip) else _frames
     if same_person:
@@ -80,7 +81,9 @@ def compare(
             if not streams:
                 break
         return {
-            name: Verdict(scores=board.result(), curves=board.curves, statistics=board.statistics())
+            name: Verdict(
+                scores=board.result(), curves=board.curves, statistics=board.statistics(), failed=board.failures
+            )
             for name, board in boards.items()
         }
 

@@ -221,10 +221,14 @@ def _clips(figures: Mapping[str, Any], films: Mapping[str, tuple[Job, Path]]) ->
 
 
 def _failures(figures: Mapping[str, Any]) -> str:
-    if not figures["failures"]:
-        return ""
-    items = "".join(f"<li><b>{escape(name)}</b>: {escape(reason)}</li>" for name, reason in figures["failures"].items())
-    return _section("Not judged", f"<ul>{items}</ul>", "These clips are in no mean.")
+    parts = ""
+    if clips := figures["failures"]:
+        items = "".join(f"<li><b>{escape(name)}</b>: {escape(reason)}</li>" for name, reason in clips.items())
+        parts += _section("Not judged", f"<ul>{items}</ul>", "These clips are in no mean.")
+    if metrics := figures.get("failed_metrics"):
+        items = "".join(f"<li>{escape(reason)}</li>" for reason in metrics.values())
+        parts += _section("Metrics that failed", f"<ul>{items}</ul>", "Their numbers are missing where they failed.")
+    return parts
 
 
 def _protocol(figures: Mapping[str, Any]) -> str:

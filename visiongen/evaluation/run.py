@@ -171,7 +171,7 @@ def _end_with_parent() -> None:
 
 
 def _attempt(task: _Task) -> tuple[dict, str | None]:
-    """A bad clip costs only itself; a judge or metric that does not work, and a generator's fault, say so too."""
+    """A bad clip costs only itself; a judge that does not work, and a generator's fault, say so too."""
     try:
         return _evaluated(task), None
     except VisionGenError as error:
@@ -206,7 +206,10 @@ def _evaluated(task: _Task) -> dict[str, Any]:
         entries[method] = {"film_key": film_keys[method], "speed": drive.film(method, load, paths[method])}
     verdicts = _verdicts(task, drive, {m: paths[m] for m in score})
     for method, verdict in verdicts.items():
-        entries[method] |= {"score_key": score_keys[method], "scores": verdict.scores, "curves": verdict.curves}
+        # Without a key it is judged again next time: a metric that failed may have been mended by then.
+        key = None if verdict.failed else score_keys[method]
+        entries[method] |= {"score_key": key, "scores": verdict.scores, "curves": verdict.curves}
+        entries[method] |= {"failed_metrics": verdict.failed}
         _keep_statistics(task.work / f"{task.job.name}.{method}.npz", verdict.statistics)
     fresh = {
         **task.job.described(),

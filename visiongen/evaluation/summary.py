@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from visiongen.errors import VisionGenError
 from visiongen.evaluation.inputs import CEILING, EvaluationConfig
+from visiongen.guards import plugin_errors
 from visiongen.hookspecs import Metric, Score, SetMetric
 from visiongen.metrics import quick_metrics
 from visiongen.metrics.scoreboard import SIZE
 
+FORMAT = 1
+"""Of the figures as JSON; raised when readers of older ones would misread them. Figures without it are of format 1."""
 RESAMPLES = 2000
 _WORST = ("akd", "ksr", "identity_proxy")
 """The first of these that was measured chooses the worst frames."""
@@ -45,12 +49,19 @@ def figures(
     methods = list(dict.fromkeys(method for record in records for method in record["methods"]))
     classes = sorted({record["class"] for record in records})
     means = {method: _means(records, method) for method in methods}
-    over_all = {method: _over_all(records, method, metrics, work) for method in methods}
+    broken = {
+        name: reason
+        for record in records
+        for entry in record["methods"].values()
+        for name, reason in entry.get("failed_metrics", {}).items()
+    }
+    over_all = {method: _over_all(records, method, metrics, work, broken) for method in methods}
     for method, found in over_all.items():
         means[method] |= {
             name: {"mean": value, "low": None, "high": None, "n": len(records)} for name, value in found.items()
         }
     return {
+        "format": FORMAT,
         "title": config.title,
         "protocol": protocol(config, records, device),
         "scores": _score_texts(metrics, {name for found in means.values() for name in found}),
@@ -63,6 +74,7 @@ def figures(
         "speed": {method: _speed(records, method) for method in methods},
         "worst": {method: _worst(records, method) for method in config.methods},
         "failures": dict(failures),
+        "failed_metrics": broken,
         "clips": [_clip(record) for record in records],
     }
 
@@ -130,8 +142,11 @@ def interval(values: Sequence[float], *, of: Callable[..., np.ndarray] = np.mean
     return {"mean": float(of(array)), "low": low, "high": high, "n": len(array)}
 
 
-def _over_all(records: Sequence[dict], method: str, metrics: Mapping[str, Metric], work: Path) -> dict[str, float]:
-    """Scores of all films of a method together, from the statistics that were kept of each."""
+def _over_all(
+    records: Sequence[dict], method: str, metrics: Mapping[str, Metric], work: Path, broken: dict[str, str]
+) -> dict[str, float]:
+    """Scores of all films of a method together, from the statistics that were kept of each; a metric that fails joins
+    `broken`, name -> reason."""
     found: dict[str, float] = {}
     for name, metric in metrics.items():
         if not isinstance(metric, SetMetric) or method == CEILING:
@@ -144,7 +159,11 @@ def _over_all(records: Sequence[dict], method: str, metrics: Mapping[str, Metric
                     statistics.append({k.split("/", 1)[1]: arrays[k] for k in arrays if k.startswith(f"{name}/")})
         statistics = [one for one in statistics if one]
         if statistics:
-            found |= metric.over_all(statistics)
+            try:
+                with plugin_errors(f"metric {name!r}", "failed on all films together"):
+                    found |= {key: float(value) for key, value in metric.over_all(statistics).items()}
+            except VisionGenError as error:  # costs its own numbers alone
+                broken[name] = str(error)
     return found
 
 

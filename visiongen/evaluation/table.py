@@ -75,6 +75,8 @@ def markdown(figures: Mapping[str, Any]) -> str:
         ]
     if figures["failures"]:
         lines += ["## Not judged", "", *(f"- {name}: {reason}" for name, reason in figures["failures"].items()), ""]
+    if figures.get("failed_metrics"):
+        lines += ["## Metrics that failed", "", *(f"- {reason}" for reason in figures["failed_metrics"].values()), ""]
     return "\n".join(lines)
 
 

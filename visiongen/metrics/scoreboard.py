@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -9,9 +10,12 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from visiongen.errors import PluginError, VisionGenError
+from visiongen.errors import VisionGenError
+from visiongen.guards import plugin_errors
 from visiongen.hookspecs import Comparison, FramePair, Metric, MetricRun, Score
 from visiongen.landmarks import FaceMesh
+
+logger = logging.getLogger(__name__)
 
 SIZE = 256
 """Longer side of the pictures that are compared, px: the size of published tables."""
@@ -57,9 +61,11 @@ class Scoreboard:
             portrait_landmarks=self._landmarks(portrait),
             same_person=same_person,
         )
+        self.failures: dict[str, str] = {}
+        """Metrics that failed and were left out from then on, with the reason: a plugin's fault costs only its own number."""
         self._runs: dict[str, tuple[Metric, MetricRun]] = {}
         for name, metric in (quick_metrics() if metrics is None else metrics).items():
-            run = _calm(name, metric.start, comparison)
+            run = self._asked(name, metric.start, comparison)
             if run is not None:
                 self._runs[name] = (metric, run)
         self.scores: dict[str, Score] = {
@@ -109,8 +115,7 @@ class Scoreboard:
         self.times.append(pair.time)
         now = {}
         for name, (metric, run) in self._runs.items():
-            value = _calm(name, run.add, pair)
-            value = float(value) if value is not None and math.isfinite(value) else None
+            value = None if name in self.failures else self._asked(name, lambda: _number(run.add(pair)))  # noqa: B023
             now[metric.scores[0].name] = value
             self.curves[metric.scores[0].name].append(value)
         return now
@@ -119,13 +124,25 @@ class Scoreboard:
         """The scores of all frames so far, by name; those that cannot be told are left out."""
         found: dict[str, float] = {}
         for name, (_, run) in self._runs.items():
-            found |= _calm(name, run.result)
-        return {name: float(value) for name, value in found.items() if math.isfinite(value)}
+            if name not in self.failures:
+                found |= self._asked(name, lambda: {key: _number(x) for key, x in run.result().items()}) or {}  # noqa: B023
+        return {name: value for name, value in found.items() if value is not None}
 
     def statistics(self) -> dict[str, dict[str, np.ndarray]]:
         """Metric -> arrays, of those that also speak of many films together (`visiongen.hookspecs.SetMetric`)."""
         runs = {name: run for name, (_, run) in self._runs.items() if hasattr(run, "statistics")}
-        return {name: _calm(name, run.statistics) for name, run in runs.items()}
+        found = {name: self._asked(name, run.statistics) for name, run in runs.items() if name not in self.failures}
+        return {name: arrays for name, arrays in found.items() if arrays is not None}
+
+    def _asked(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        """What a metric's `call` gives; None where it fails, and the metric is left out from then on."""
+        try:
+            with plugin_errors(f"metric {name!r}", "failed and is left out"):
+                return call(*arguments)
+        except VisionGenError as error:
+            self.failures[name] = str(error)
+            logger.warning("%s", error)
+            return None
 
     def _resized(self, picture: np.ndarray) -> np.ndarray:
         height, width = picture.shape[:2]
@@ -170,11 +187,5 @@ class Scoreboard:
         self.close()
 
 
-def _calm(name: str, call: Callable[..., Any], *arguments: Any) -> Any:
-    """What `call` gives; what a plugin's metric throws becomes an error that names it."""
-    try:
-        return call(*arguments)
-    except VisionGenError:
-        raise
-    except Exception as error:
-        raise PluginError(f"metric {name!r} failed: {type(error).__name__}: {error}; leave it out") from error
+def _number(value: Any) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

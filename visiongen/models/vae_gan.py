@@ -104,7 +104,7 @@ class Residual(nn.Module):
         self.first, self.second = conv(width, width), zeroed(conv(width, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.relu(self.first(F.relu(x)), inplace=True))
+        return self.second(F.relu(self.first(F.relu(x)), inplace=True)).add_(x)
 
 
 class VaeGan(nn.Module):

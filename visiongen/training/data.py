@@ -228,7 +228,7 @@ def as_sample(source, matte, source_points, target, target_points, *, driver=Non
         driver: (S, S, 3) the target as a driving frame to register the source with; None: landmarks alone.
     Returns:
         picture, background, target: (3, S, S) uint8; source_maps (4, G, G), matte (1, G, G), candidates
-        (K, G, G, 2), prior (K, G, G), maps (12, G, G): float32.
+        (K, G, G, 2), prior (K, G, G), maps (12, G, G), landmarks (478, 3) of the target: float32.
     """
     motion = flow.MotionField(source_points).towards(target_points[None])[0]
     if driver is not None:
@@ -236,6 +236,7 @@ def as_sample(source, matte, source_points, target, target_points, *, driver=Non
     pictures = {"picture": source, "background": still_background(source, matte), "target": target}
     sample = {name: torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1))) for name, p in pictures.items()}
     sample["source_maps"] = torch.from_numpy(flow.drawn_maps(source_points))
+    sample["landmarks"] = torch.from_numpy(np.ascontiguousarray(target_points, np.float32))
     sample["matte"] = torch.from_numpy(matte[None].astype(np.float32) / 255)
     for name in ("candidates", "prior", "maps"):
         sample[name] = torch.from_numpy(np.ascontiguousarray(getattr(motion, name), np.float32))

@@ -28,6 +28,8 @@ from visiongen.errors import WeightsError
 from visiongen.flow import MAPS
 from visiongen.memory import keep_freed_memory
 from visiongen.models import losses, weights
+from visiongen.models.face_features import FaceFeatures, feature_distance, landmark_distance
+from visiongen.models.narrowing import narrowed
 from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig
 from visiongen.training.data import PairDataset
 
@@ -68,13 +70,17 @@ class TrainConfig:
     """Weight of 1 - SSIM."""
     detail: float = 0.5
     """Weight of the gradient loss."""
+    landmarks: float = 0.0
+    """Weight of the distance between the landmarks that MediaPipe's network finds in result and target."""
+    perceptual: float = 0.0
+    """Weight of the distance between that network's features (`visiongen.models.face_features`)."""
     moved: float = 0.25
     """Weight of the L1 of the moved portrait alone, which trains the motion."""
     colour: float = 0.25
     """Weight of the L1 of the painting alone, near where it is needed."""
     parsimony: float = 0.02
     """Weight of the mean weight of new content, which is softer than the moved portrait."""
-    kl: float = 1e-4
+    kl: float = 1e-6
     """Weight of the Kullback-Leibler divergence, mean per element."""
     smoothness: float = 0.02
     """Weight of the motion's smoothness."""
@@ -90,6 +96,10 @@ class TrainConfig:
     """Start the candidates' weights from the geometric prior (off: ablation; new networks only)."""
     residual_motion: bool = True
     """Add learned motion to the geometric candidates (off: ablation; new networks only)."""
+    skips: tuple[int, int] | None = None
+    """Channels of the skip features; fewer than those of `initial`: the ones that carry most are kept."""
+    decoder: tuple[int, int, int] | None = None
+    """Channels of the decoder; as with `skips`, the last two may be fewer than those of `initial`."""
     patch: int = 128
     """Side of the face patch the discriminator sees, px."""
     averaging: float = 0.998
@@ -115,12 +125,15 @@ def train(config: TrainConfig) -> Path:
     like = {"device": device, "memory_format": torch.channels_last}
 
     # Networks
+    widths = {name: getattr(config, name) for name in ("skips", "decoder") if getattr(config, name)}
     if config.initial:
-        network = weights.load(config.initial).train().requires_grad_(True)
+        network = weights.load(config.initial)
+        network = narrowed(network, dataclasses.replace(network.config, **widths)).train().requires_grad_(True)
     else:
-        switches = {"geometric_prior": config.geometric_prior, "residual_motion": config.residual_motion}
-        network = VaeGan(VaeGanConfig(**switches))
+        switches = {name: getattr(config, name) for name in ("geometric_prior", "residual_motion")}
+        network = VaeGan(VaeGanConfig(**switches, **widths))
     network.to(**like)
+    face = FaceFeatures().to(device) if config.landmarks or config.perceptual else None
     average = copy.deepcopy(network).eval().requires_grad_(False)
     discriminator = PatchDiscriminator().to(**like)
     painter = torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
@@ -163,6 +176,13 @@ def train(config: TrainConfig) -> Path:
             "kl": losses.kl(code),
             "smoothness": losses.smoothness(motion),
         }
+        if face:
+            points = batch["landmarks"].to(device)
+            with torch.no_grad():
+                shown = face(target, points)
+            seen_face = face(generated, points)
+            terms["landmarks"] = landmark_distance(seen_face, shown)
+            terms["perceptual"] = feature_distance(seen_face, shown)
         adversarial = config.adversarial > 0 and seen >= config.adversarial_from * config.images
         if adversarial:
             box = _face_patch(frame["maps"], config.patch)

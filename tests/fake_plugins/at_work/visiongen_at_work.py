@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from visiongen.datatypes import FrameBatch
-from visiongen.hookspecs import Component, hookimpl
+from visiongen.hookspecs import Component, Score, hookimpl
 
 
 def still(portrait, motion):
@@ -123,6 +123,52 @@ class Source:
         if isinstance(self.made, Exception):
             raise self.made
         return self.made
+
+
+class Number:
+    """A metric that gives what it is told to, or raises it."""
+
+    def __init__(self, name, *, begin=True, value=1.0, result=None, together=None):
+        self.scores = (Score(name=name.replace("-", "_"), title=name, better="none"),)
+        self._begin, self._value, self._result, self._together = begin, value, result, together
+        self._left = 4
+
+    def start(self, comparison):
+        return replace_error(self._begin) and Number(
+            self.scores[0].name, value=self._value, result=self._result, together=self._together
+        )
+
+    def add(self, pair):
+        self._left -= 1
+        return replace_error(self._value) if self._left < 0 else 1.0
+
+    def result(self):
+        return {self.scores[0].name: 1.0} if self._result is None else replace_error(self._result)
+
+    def statistics(self):
+        return {"x": np.ones(2)}
+
+    def over_all(self, statistics):
+        return {} if self._together is None else replace_error(self._together)
+
+
+def replace_error(value):
+    if isinstance(value, BaseException):
+        raise value
+    return value
+
+
+@hookimpl
+def visiongen_metrics():
+    for name, how in {
+        "no-start": {"begin": LookupError("no model")},
+        "no-add": {"value": ZeroDivisionError("one over nothing")},
+        "says-text": {"value": "very good"},
+        "says-list": {"result": [1, 2]},
+        "quits": {"result": SystemExit("good bye")},
+        "not-together": {"together": MemoryError("too many")},
+    }.items():
+        yield Component(name=name, summary="", load=lambda options, *, device, n=name, how=how: Number(n, **how))
 
 
 @hookimpl
