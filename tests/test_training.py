@@ -124,6 +124,7 @@ def test_samples_are_what_the_network_takes(dataset):
         "candidates": (3, flow.GRID, flow.GRID, 2),
         "prior": (3, flow.GRID, flow.GRID),
         "maps": (len(flow.MAPS), flow.GRID, flow.GRID),
+        "landmarks": (478, 3),
     }
     for _ in range(6):  # of both kinds
         sample = dataset.sample(rng)
