@@ -230,6 +230,20 @@ def test_blur_costs_detail_and_a_brighter_picture_does_not():
     assert losses.detail(sharp + 0.2, sharp, weight) < 1e-6
 
 
+def test_only_errors_that_change_from_frame_to_frame_flicker():
+    torch.manual_seed(0)
+    real, weight = torch.rand(4, 3, 16, 16), torch.ones(4, 1, 16, 16)
+    follows = torch.tensor([0.0, 1.0, 0.0, 1.0])
+    steady = real + torch.rand(1, 3, 16, 16)
+    assert losses.temporal(steady, real, weight, follows) < 1e-6
+    other = real.clone()
+    other[2:] += 0.5  # another clip, with another steady error
+    assert losses.temporal(other, real, weight, follows) < 1e-6
+    other[3] += 0.2
+    assert losses.temporal(other, real, weight, follows) == pytest.approx(0.1)  # in one of two pairs
+    assert losses.temporal(other, real, weight, torch.zeros(4)) == 0
+
+
 def test_kl_is_zero_for_a_standard_normal_and_positive_elsewhere():
     zero = torch.zeros(1, 2, 4, 4)
 

@@ -125,12 +125,29 @@ def test_samples_are_what_the_network_takes(dataset):
         "prior": (3, flow.GRID, flow.GRID),
         "maps": (len(flow.MAPS), flow.GRID, flow.GRID),
         "landmarks": (478, 3),
+        "follows": (),
     }
     for _ in range(6):  # of both kinds
         sample = dataset.sample(rng)
         assert {name: tuple(x.shape) for name, x in sample.items()} == shapes
         assert all(torch.isfinite(x.float()).all() for x in sample.values())
         assert sample["picture"].dtype == torch.uint8 and sample["matte"].max() <= 1
+
+
+def test_consecutive_samples_share_portrait_and_light(prepared):
+    dataset, rng = (
+        PairDataset(prepared, still_share=0.3, registered_share=1.0, consecutive=True),
+        np.random.default_rng(3),
+    )
+    drawn = [dataset.samples(rng) for _ in range(12)]
+    assert {len(one) for one in drawn} == {1, 2}
+    for first, second in (one for one in drawn if len(one) == 2):
+        assert not first["follows"] and second["follows"]
+        for shared in ("picture", "background", "source_maps", "matte"):
+            assert torch.equal(first[shared], second[shared])
+        step = (first["landmarks"] - second["landmarks"]).norm(dim=-1).mean()
+        away = (first["target"].float() - second["target"].float()).abs().mean()
+        assert 0 < step < 0.05 and 0 < away < 20  # a frame's step in a small clip, not another moment
 
 
 def moved(sample: dict[str, torch.Tensor]) -> np.ndarray:
@@ -306,17 +323,12 @@ def test_fine_tuning_begins_with_the_weights_that_are_given(run, prepared, tmp_p
 def test_a_narrower_network_is_trained_with_the_detector_as_a_judge(run, prepared, tmp_path):
     pytest.importorskip("tflite", reason="pip install 'visiongen[training]'")
     widths = {"skips": (8, 24), "decoder": (64, 32, 16)}
-    how = {
-        "images": 2,
-        "learning_rate": 1e-6,
-        "landmarks": 0.01,
-        "perceptual": 0.1,
-        "initial": run / "vae-gan.safetensors",
-    }
-    path = train(config(prepared, tmp_path / "c", **how, **widths))
+    how = {"images": 4, "batch": 2, "learning_rate": 1e-6, "landmarks": 0.01, "perceptual": 0.1, "temporal": 0.5}
+    path = train(config(prepared, tmp_path / "c", **how, **widths, initial=run / "vae-gan.safetensors"))
     card, network = weights.read_card(path), weights.load(path)
     assert (network.config.skips, network.config.decoder) == (widths["skips"], widths["decoder"])
-    assert 0 < card["losses"]["landmarks"] < 20 and 0 < card["losses"]["perceptual"] < 5
+    limits = {"temporal": 1, "landmarks": 20, "perceptual": 5}
+    assert all(0 <= card["losses"][name] < most for name, most in limits.items())
 
 
 @pytest.mark.parametrize("content", [b"", b"no state at all", None], ids=["empty", "text", "cut"])
@@ -338,7 +350,7 @@ def test_the_state_of_another_network_is_refused(run, prepared, tmp_path):
 def test_every_loss_has_its_weight_among_the_settings():
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     assert {"reconstruction", "structure", "detail", "adversarial", "feature_matching", "kl", "smoothness"} <= names
-    assert {"landmarks", "perceptual"} <= names
+    assert {"landmarks", "perceptual", "temporal"} <= names
 
 
 # --- the rest face ----------------------------------------------------------------------------------------------------

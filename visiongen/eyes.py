@@ -59,8 +59,9 @@ def with_exact_eyes(flow: np.ndarray, source: np.ndarray, target: np.ndarray) ->
             continue
         index = np.full((bottom - top, right - left), -1, np.int32)
         fixed = np.round((corners - [left, top]) * 2**_SUBPIXEL).astype(np.int32)
-        for i in np.argsort(-target[triangles, 2].mean(1)):  # far ones first, as where a nose hides an eye
-            cv2.fillConvexPoly(index, fixed[i], int(i), cv2.LINE_8, _SUBPIXEL)
+        order = np.argsort(-target[triangles, 2].mean(1))  # far ones first, as where a nose hides an eye
+        for i, polygon in zip(order.tolist(), fixed[order]):
+            cv2.fillConvexPoly(index, polygon, i, cv2.LINE_8, _SUBPIXEL)
         covered = index >= 0
         affine, _ = affine_maps(target, source, triangles)
         rows, columns = np.nonzero(covered)

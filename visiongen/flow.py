@@ -214,8 +214,9 @@ def _rasterise(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """(G, G) int32 index of the triangle nearest to the camera, -1 where none: the painter's algorithm."""
     index = np.full((GRID, GRID), -1, np.int32)
     corners = _fixed(vertices[:, :2])[:, 0][triangles]
-    for i in np.argsort(-vertices[triangles, 2].mean(1)):
-        cv2.fillConvexPoly(index, corners[i], int(i), cv2.LINE_8, _SUBPIXEL)
+    order = np.argsort(-vertices[triangles, 2].mean(1))
+    for i, polygon in zip(order.tolist(), corners[order]):
+        cv2.fillConvexPoly(index, polygon, i, cv2.LINE_8, _SUBPIXEL)
     return index
 
 
@@ -224,18 +225,18 @@ def affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -
 
     A triangle seen edge-on in the target has no inverse; such a one moves as a whole.
     """
-    t, s = target[triangles, :2], source[triangles, :2]
-    t_edges = np.stack([t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]], axis=-1)
-    s_edges = np.stack([s[:, 1] - s[:, 0], s[:, 2] - s[:, 0]], axis=-1)
-    (a, b), (c, d) = np.moveaxis(t_edges, 0, -1)
-    t_area, s_area = a * d - b * c, np.linalg.det(s_edges)
+    t, s = target[:, :2].T[:, triangles], source[:, :2].T[:, triangles]  # (2, M, 3)
+    # Edges as the columns of 2 x 2 matrices, element by element: thousands of tiny products are slow one by one.
+    (a, b), (c, d) = np.moveaxis(t[..., 1:] - t[..., :1], -1, 1)
+    (e, f), (g, h) = np.moveaxis(s[..., 1:] - s[..., :1], -1, 1)
+    t_area, s_area = a * d - b * c, e * h - f * g
     flat = np.abs(t_area) < 1e-7
-    inverse = np.moveaxis(np.array([[d, -b], [-c, a]]), -1, 0) / np.where(flat, 1, t_area)[:, None, None]
-    linear = s_edges @ inverse
-    linear[flat] = np.eye(2)
-    shift = s.mean(1) - np.einsum("mij,mj->mi", linear, t.mean(1))
+    over = np.where(flat, 1, t_area)
+    linear = np.array([[e * d - f * c, f * a - e * b], [g * d - h * c, h * a - g * b]]) / over  # (2, 2, M)
+    linear[:, :, flat] = np.eye(2)[..., None]
+    shift = s.mean(-1) - (linear * t.mean(-1)).sum(1)
     ratio = np.abs(t_area) / np.maximum(np.abs(s_area), 1e-9)
-    return np.concatenate([linear, shift[..., None]], axis=-1).astype(np.float32), ratio
+    return np.moveaxis(np.concatenate([linear, shift[:, None]], axis=1), -1, 0).astype(np.float32), ratio
 
 
 def apply_affine(affine: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -54,6 +54,19 @@ def detail(generated: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     return sum((weight * (g - r).abs()).mean() for g, r in pairs)
 
 
+def temporal(generated: Tensor, real: Tensor, weight: Tensor, follows: Tensor) -> Tensor:
+    """Weighted L1 between the changes from frame to frame of result and target: against flicker. Only steady errors are
+    free.
+
+    Args:
+        generated, real: (B, 3, S, S) in [-1, 1]; weight: (B, 1, S, S).
+        follows: (B,), 1 where a picture is the frame after the one before it in the batch.
+    """
+    change = (generated[1:] - generated[:-1]) - (real[1:] - real[:-1])
+    chosen = follows[1:].view(-1, 1, 1, 1)
+    return (chosen * weight[1:] * change.abs()).mean() * (len(change) / chosen.sum().clamp_min(1))
+
+
 def kl(code: PortraitCode) -> Tensor:
     """Kullback-Leibler divergence of the latent from a standard normal, mean per element. Source: Kingma & Welling 2014."""
     return 0.5 * (code.mean**2 + code.log_variance.exp() - 1 - code.log_variance).mean()

@@ -121,6 +121,7 @@ class PairDataset(IterableDataset):
         *,
         still_share: float = 0.25,
         registered_share: float = 0.6,
+        consecutive: bool = False,
         augment: bool = True,
         seed: int = 0,
     ) -> None:
@@ -134,37 +135,50 @@ class PairDataset(IterableDataset):
         self.clip_weight = weight / weight.sum()
         self.still_share = still_share if self.stills else 0.0
         self.registered_share = registered_share
-        self.augment, self.seed = augment, seed
+        self.consecutive, self.augment, self.seed = consecutive, augment, seed
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         worker = get_worker_info()
         cv2.setNumThreads(1)
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
-            yield self.sample(rng)
+            yield from self.samples(rng)
 
     def sample(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """One sample; see `as_sample` for its entries."""
+        return self.samples(rng, 1)[0]
+
+    def samples(self, rng: np.random.Generator, count: int | None = None) -> list[dict[str, torch.Tensor]]:
+        """`count` (default: two with `consecutive`, else one) samples: of a clip frames that follow each other, all of one
+        portrait and in one light; of a still nothing follows, and only one comes."""
+        count = (2 if self.consecutive else 1) if count is None else count
         moving = self.clips[rng.choice(len(self.clips), p=self.clip_weight)]
         first, second = rng.choice(moving.usable, 2, replace=False)
         if rng.random() < self.still_share:
             still = self.stills[rng.integers(len(self.stills))]
-            target, target_points = np.array(still.frames[0]), still.landmarks[0]
-            source_points = transfer(target_points, moving.landmarks[first], moving.landmarks[second])
-            motion = flow.MotionField(target_points).towards(source_points[None])[0].flow
-            source, matte = flow.warp(target, motion), flow.warp(np.array(still.matte[0]), motion)
+            targets, target_points = [np.array(still.frames[0])], [still.landmarks[0]]
+            source_points = transfer(target_points[0], moving.landmarks[first], moving.landmarks[second])
+            motion = flow.MotionField(target_points[0]).towards(source_points[None])[0].flow
+            source, matte = flow.warp(targets[0], motion), flow.warp(np.array(still.matte[0]), motion)
             registered_share = self.registered_share / 2  # with hardly anything that moves by itself, they are easy
         else:
             registered_share = self.registered_share
             source, matte, source_points = (np.array(part[first]) for part in _parts(moving))
-            target, _, target_points = (np.array(part[second]) for part in _parts(moving))
+            wanted = [i for i in range(second, second + count) if i in moving.usable]
+            wanted = wanted if wanted == list(range(second, second + len(wanted))) else [second]
+            targets, target_points = ([np.array(part[i]) for i in wanted] for part in (moving.frames, moving.landmarks))
         if self.augment:
-            pictures, matte, (source_points, target_points) = augmented(
-                [source, target], matte, [source_points, target_points], rng
+            (source, *targets), matte, (source_points, *target_points) = augmented(
+                [source, *targets], matte, [source_points, *target_points], rng
             )
-            source, target = pictures
-        driver = relit(target, rng) if rng.random() < registered_share else None
-        return as_sample(source, matte, source_points, target, target_points, driver=driver)
+        driven = rng.random() < registered_share
+        light = relighting(rng)
+        return [
+            as_sample(
+                source, matte, source_points, target, points, driver=light[target] if driven else None, follows=i > 0
+            )
+            for i, (target, points) in enumerate(zip(targets, target_points, strict=True))
+        ]
 
 
 def _parts(clip: PreparedClip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -212,13 +226,16 @@ def _similarity(picture: np.ndarray, linear: np.ndarray, shift: np.ndarray) -> n
     )
 
 
-def relit(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`picture` (S, S, 3) uint8 in another light: a driving frame is not as bright as the portrait painted after it."""
+def relighting(rng: np.random.Generator) -> np.ndarray:
+    """(256,) uint8, grey level to grey level in another light: a driving frame is not as bright as the portrait painted
+    after it."""
     levels = 255 * (np.arange(256) / 255) ** np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.08))
-    return np.clip(levels, 0, 255).astype(np.uint8)[picture]
+    return np.clip(levels, 0, 255).astype(np.uint8)
 
 
-def as_sample(source, matte, source_points, target, target_points, *, driver=None) -> dict[str, torch.Tensor]:
+def as_sample(
+    source, matte, source_points, target, target_points, *, driver=None, follows=False
+) -> dict[str, torch.Tensor]:
     """A sample as tensors.
 
     Args:
@@ -226,9 +243,10 @@ def as_sample(source, matte, source_points, target, target_points, *, driver=Non
         matte: (G, G) uint8 of the source.
         source_points, target_points: (478, 3) crop units.
         driver: (S, S, 3) the target as a driving frame to register the source with; None: landmarks alone.
+        follows: The target is the frame after the target of the sample before this one, of the same portrait.
     Returns:
         picture, background, target: (3, S, S) uint8; source_maps (4, G, G), matte (1, G, G), candidates
-        (K, G, G, 2), prior (K, G, G), maps (12, G, G), landmarks (478, 3) of the target: float32.
+        (K, G, G, 2), prior (K, G, G), maps (12, G, G), landmarks (478, 3) of the target, follows (): float32.
     """
     motion = flow.MotionField(source_points).towards(target_points[None])[0]
     if driver is not None:
@@ -236,6 +254,7 @@ def as_sample(source, matte, source_points, target, target_points, *, driver=Non
     pictures = {"picture": source, "background": still_background(source, matte), "target": target}
     sample = {name: torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1))) for name, p in pictures.items()}
     sample["source_maps"] = torch.from_numpy(flow.drawn_maps(source_points))
+    sample["follows"] = torch.tensor(float(follows))
     sample["landmarks"] = torch.from_numpy(np.ascontiguousarray(target_points, np.float32))
     sample["matte"] = torch.from_numpy(matte[None].astype(np.float32) / 255)
     for name in ("candidates", "prior", "maps"):

@@ -80,6 +80,8 @@ class TrainConfig:
     """Weight of the L1 of the painting alone, near where it is needed."""
     parsimony: float = 0.02
     """Weight of the mean weight of new content, which is softer than the moved portrait."""
+    temporal: float = 0.0
+    """Weight of the difference between the changes from one frame to the next; with it, clip samples come in pairs."""
     kl: float = 1e-6
     """Weight of the Kullback-Leibler divergence, mean per element."""
     smoothness: float = 0.02
@@ -147,7 +149,7 @@ def train(config: TrainConfig) -> Path:
 
     # Data: another seed after a resume, so that no sample comes twice
     shares = {"still_share": config.still_share, "registered_share": config.registered_share}
-    dataset = PairDataset(config.data, **shares, seed=config.seed + 7919 * step)
+    dataset = PairDataset(config.data, **shares, consecutive=config.temporal > 0, seed=config.seed + 7919 * step)
     loader = DataLoader(
         dataset, batch_size=config.batch, num_workers=config.workers, prefetch_factor=4 if config.workers else None
     )
@@ -176,6 +178,8 @@ def train(config: TrainConfig) -> Path:
             "kl": losses.kl(code),
             "smoothness": losses.smoothness(motion),
         }
+        if config.temporal and len(target) > 1:
+            terms["temporal"] = losses.temporal(generated, target, weight, batch["follows"].to(device))
         if face:
             points = batch["landmarks"].to(device)
             with torch.no_grad():
