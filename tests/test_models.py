@@ -264,6 +264,19 @@ def test_smoothness_is_zero_for_the_prior_alone(inputs, network):
     assert losses.smoothness(rough) > 1
 
 
+def test_the_penalty_is_the_squared_slope_of_the_judgement():
+    class Linear(torch.nn.Module):
+        def forward(self, picture):
+            return [[3 * picture.mean(1, keepdim=True)]]
+
+    real = torch.rand(2, 3, 8, 8)
+    # 3 / (3 * 64) a pixel and channel, squared, over 3 * 64 of them
+    assert losses.r1(Linear(), real) == pytest.approx(192 * (3 / 192) ** 2)
+    discriminator = PatchDiscriminator(widths=(4, 8), scales=1)
+    losses.r1(discriminator, torch.rand(1, 3, 32, 32)).backward()
+    assert any(p.grad is not None and p.grad.abs().max() > 0 for p in discriminator.parameters())
+
+
 def test_the_adversarial_losses_pull_in_opposite_directions():
     good, bad = [[torch.full((1, 1, 4, 4), 2.0)]], [[torch.full((1, 1, 4, 4), -2.0)]]
     assert losses.discriminator_hinge(good, bad) == 0 and losses.discriminator_hinge(bad, good) == 6

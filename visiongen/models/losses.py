@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from visiongen.models.vae_gan import Motion, Painting, PortraitCode
@@ -84,6 +84,17 @@ def smoothness(motion: Motion) -> Tensor:
 def discriminator_hinge(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
     """Hinge loss of the discriminator over its scales. Source: Lim & Ye, "Geometric GAN", 2017."""
     return sum(F.relu(1 - r[-1]).mean() + F.relu(1 + f[-1]).mean() for r, f in zip(real, fake, strict=True)) / len(real)
+
+
+def r1(judge: nn.Module, real: Tensor) -> Tensor:
+    """Mean squared gradient of the discriminator's judgement at real pictures: keeps it from becoming too sure of them.
+
+    Source: Mescheder et al., "Which training methods for GANs do actually converge?", 2018, eq. 9.
+    """
+    real = real.detach().requires_grad_(True)
+    judged = sum(scale[-1].mean((1, 2, 3)).sum() for scale in judge(real))
+    (slope,) = torch.autograd.grad(judged, real, create_graph=True)
+    return slope.square().sum((1, 2, 3)).mean()
 
 
 def adversarial(fake: list[list[Tensor]]) -> Tensor:

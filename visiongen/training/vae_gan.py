@@ -31,9 +31,12 @@ from visiongen.models import losses, weights
 from visiongen.models.face_features import FaceFeatures, feature_distance, landmark_distance
 from visiongen.models.narrowing import narrowed
 from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig
+from visiongen.models.vgg_features import VggFeatures
 from visiongen.training.data import PairDataset
 
 logger = logging.getLogger(__name__)
+R1_EVERY = 8
+"""Steps between gradient penalties: lazy regularisation, Karras et al., "Analyzing and improving StyleGAN", 2020."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,10 @@ class TrainConfig:
     """Weight of the L1 of the painting alone, near where it is needed."""
     parsimony: float = 0.02
     """Weight of the mean weight of new content, which is softer than the moved portrait."""
+    vgg: float = 0.0
+    """Weight of the distance between VGG19's features; needs `vgg_weights`."""
+    vgg_weights: Path | None = None
+    """File with torchvision's weights of VGG19 (they do not ship)."""
     temporal: float = 0.0
     """Weight of the difference between the changes from one frame to the next; with it, clip samples come in pairs."""
     kl: float = 1e-6
@@ -88,6 +95,8 @@ class TrainConfig:
     """Weight of the motion's smoothness."""
     adversarial: float = 0.02
     """Weight of the hinge loss."""
+    r1: float = 0.0
+    """Weight of the discriminator's gradient penalty on real pictures, taken every 8th step."""
     feature_matching: float = 1.0
     """Weight of feature matching in the discriminator: the perceptual term."""
     adversarial_from: float = 0.6
@@ -136,6 +145,7 @@ def train(config: TrainConfig) -> Path:
         network = VaeGan(VaeGanConfig(**switches, **widths))
     network.to(**like)
     face = FaceFeatures().to(device) if config.landmarks or config.perceptual else None
+    vgg = VggFeatures(config.vgg_weights or Path("vgg19-dcbb9e9d.pth")).to(**like) if config.vgg else None
     average = copy.deepcopy(network).eval().requires_grad_(False)
     discriminator = PatchDiscriminator().to(**like)
     painter = torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
@@ -178,6 +188,8 @@ def train(config: TrainConfig) -> Path:
             "kl": losses.kl(code),
             "smoothness": losses.smoothness(motion),
         }
+        if vgg:
+            terms["vgg"] = vgg.distance(generated, target)
         if config.temporal and len(target) > 1:
             terms["temporal"] = losses.temporal(generated, target, weight, batch["follows"].to(device))
         if face:
@@ -209,8 +221,11 @@ def train(config: TrainConfig) -> Path:
         if adversarial:
             discriminator.requires_grad_(True)
             terms["critic"] = losses.discriminator_hinge(discriminator(real), discriminator(fake.detach()))
+            judgement = terms["critic"]
+            if config.r1 and step % R1_EVERY == 0:
+                judgement = judgement + R1_EVERY * config.r1 / 2 * losses.r1(discriminator, real)
             critic.zero_grad(set_to_none=True)
-            terms["critic"].backward()
+            judgement.backward()
             critic.step()
 
         # Average
@@ -296,7 +311,12 @@ def _save(config: TrainConfig, parts: dict, seen: int, step: int, mean_losses: d
     torch.save({name: part.state_dict() for name, part in parts.items()} | {"images": seen, "step": step}, partial)
     os.replace(partial, config.out / "state.pt")
     settings = {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(config).items()}
-    for name in ("data", "out", "initial"):  # folders of the machine it was trained on say nothing to others
+    for name in (
+        "data",
+        "out",
+        "initial",
+        "vgg_weights",
+    ):  # folders of the machine it was trained on say nothing to others
         settings.pop(name)
     card = {"images_seen": seen, "training": settings, "losses": {k: round(v, 5) for k, v in mean_losses.items()}}
     weights.save(parts["average"], config.out / "vae-gan.safetensors", card)
