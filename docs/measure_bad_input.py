@@ -13,13 +13,13 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "docs")]
 
 from bad_file_runs import CPU_SECONDS, MEMORY, WALL_SECONDS, Outcome, Runner  # noqa: E402
 from bad_files import corpus  # noqa: E402
+from page_section import put  # noqa: E402
 
 PAGE = ROOT / "docs" / "robustness.md"
-BEGIN, END = "<!-- bad input: begin -->", "<!-- bad input: end -->"
 
 
 def main() -> int:
@@ -42,7 +42,7 @@ def main() -> int:
     text = table(files, found, given.seed)
     print(text)
     if not given.only:
-        write(text)
+        put(PAGE, "bad input", f"## Bad input\n\n{text}")
     return int(any(not outcome.is_fine for outcomes in found.values() for outcome in outcomes))
 
 
@@ -70,17 +70,6 @@ def table(files: Counter[str], found: dict[str, list[Outcome]], seed: int) -> st
             f"| {name} | {number} | {len(outcomes)} | {count['read']} | {count['refused']} | {faults} | {memory:.0f} | {seconds:.1f} |"
         )
     return "\n".join(lines)
-
-
-def write(text: str) -> None:
-    """Puts the section into the page, in place of the one before; what others wrote there stays."""
-    section = f"{BEGIN}\n## Bad input\n\n{text}\n{END}"
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Robustness\n"
-    if BEGIN in page:
-        page = page[: page.index(BEGIN)] + section + page[page.index(END) + len(END) :]
-    else:
-        page = f"{page.rstrip()}\n\n{section}\n"
-    PAGE.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from slopes import slope
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 0.28
@@ -191,6 +191,10 @@ class Studio:
         self._page.set_default_timeout(900_000)
         self._page.goto(f"{self.address}?run={self.first}")
 
+    def forget_browser(self) -> None:
+        """The next render gets a new browser."""
+        self._jobs = 0
+
     def render(self) -> str:
         """One render, pressed and waited for; its run is deleted afterwards."""
         if self._jobs % BROWSER_JOBS == 0:
@@ -220,42 +224,6 @@ class Studio:
         self._starter.stop()
         self.process.terminate()
         self.process.wait(30)
-
-
-# --- slopes -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Slope:
-    """Change per 100 jobs, with the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def slope(jobs: np.ndarray, values: np.ndarray, *, block: int = 8, rounds: int = 400) -> Slope:
-    """Theil-Sen slope per 100 jobs; the interval by a moving-block bootstrap of what a straight line leaves.
-
-    Blocks keep what neighbours have in common, which makes the interval wider than that of independent samples.
-    """
-    fitted = _theil_sen(jobs, values)
-    line = fitted * jobs
-    rest = values - line - np.median(values - line)
-    rng, count = np.random.default_rng(0), len(values)
-    block = min(block, max(1, count // 4))
-    found = []
-    for _ in range(rounds):
-        starts = rng.integers(0, count - block + 1, -(-count // block))
-        drawn = np.concatenate([rest[start : start + block] for start in starts])[:count]
-        found.append(_theil_sen(jobs, line + drawn))
-    low, high = np.quantile(found, (0.025, 0.975))
-    return Slope(*(100 * float(one) for one in (fitted, low, high)))
-
-
-def _theil_sen(x: np.ndarray, y: np.ndarray) -> float:
-    first, second = np.triu_indices(len(x), 1)
-    return float(np.median((y[second] - y[first]) / (x[second] - x[first])))
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -302,7 +270,8 @@ def page(samples: list[dict], counts: dict[str, int], minutes: float, stem: str)
         f"{len(samples)} jobs in {minutes:.0f} minutes, mixed: library jobs in one process, and renders in a studio on "
         "127.0.0.1, pressed in headless Chromium, a new browser every "
         f"{BROWSER_JOBS} renders. {round(SECONDS * 25)} frames each, {SIZE} px. Every job is checked: those that should end "
-        "well did, those that fail on purpose or are stopped left nothing.",
+        "well did, those that fail on purpose or are stopped left nothing"
+        f"{f', but for {failed}' if (failed := sum(n for what, n in counts.items() if 'FAILED' in what)) else ''}.",
         "",
         f"![resources over jobs]({stem}.png)",
         "",
@@ -310,7 +279,8 @@ def page(samples: list[dict], counts: dict[str, int], minutes: float, stem: str)
         "the 95 % interval of a moving-block bootstrap. Processes and files are those of a process with its children "
         "(the studio's server and its workers), looked at after every job. Temporary files: what lies in the system's "
         "temporary folder and, of the studio, in its folders. Freed memory is given back to the system before memory is "
-        "looked at (the studio's workers do so by themselves): what the allocator keeps is no leak.",
+        "looked at (the studio's workers do so by themselves): what the allocator keeps is no leak. Threads share two of its "
+        "pools (`visiongen.memory.few_arenas`).",
         "",
         "| stream | quantity | at the begin of the slope | at the end | slope per 100 jobs [95 %] |",
         "|---|---|---|---|---|",
@@ -356,9 +326,15 @@ def soak(minutes: float, out: Path, pause: float, studio_every: int) -> None:
                 if time.monotonic() - begun > minutes * 60:
                     break
                 in_studio = studio is not None and number % studio_every == studio_every - 1
-                what = studio.render() if in_studio else next(jobs)()
-                counts[what] = counts.get(what, 0) + 1
                 stream = "studio" if in_studio else "library"
+                try:
+                    what = studio.render() if in_studio else next(jobs)()
+                except Exception as error:  # told at the end; one of hundreds shall not cost the others
+                    what = f"{stream}: FAILED, {type(error).__name__}: {' '.join(str(error).split())[:150]}"
+                    print(what, flush=True)
+                    if in_studio:
+                        studio.forget_browser()
+                counts[what] = counts.get(what, 0) + 1
                 give_back_memory()  # what was freed and is only kept for the next job is no leak
                 time.sleep(pause)
                 pid, left = (studio.process.pid, [theirs, *studio.leftovers()]) if in_studio else (os.getpid(), [own])
@@ -386,12 +362,9 @@ def main() -> None:
     os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60.0, help="how long (default: %(default)s)")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "docs" / "robustness-soak", help="files to write, without ending"
-    )
-    parser.add_argument(
-        "--pause", type=float, default=0.3, help="seconds of rest after each job (default: %(default)s)"
-    )
+    out = ROOT / "docs" / "robustness-soak"
+    parser.add_argument("--out", type=Path, default=out, help="files to write, without ending (default: %(default)s)")
+    parser.add_argument("--pause", type=float, default=0.3, help="seconds of rest after a job (default: %(default)s)")
     parser.add_argument("--studio-every", type=int, default=3, help="every so many-th job in the studio; 0: none")
     given = parser.parse_args()
     soak(given.minutes, given.out, given.pause, given.studio_every)

@@ -16,6 +16,7 @@ from studio.store import Run
 
 _GAP = 2  # px between pictures beside each other
 _SAME_INPUT = ("portrait", "driving", "start", "end", "face")
+_FILES = ("portrait", "driving")
 _NOT_SETTINGS = ("portrait_name", "driving_name")
 
 
@@ -41,6 +42,9 @@ def settings_that_differ(one: Settings, other: Settings) -> dict[str, tuple[str,
     found = {}
     for name in names:
         a, b = first.get(name, "default"), second.get(name, "default")
+        if a != b and name in _FILES:  # their names, not where they are kept
+            a, b = getattr(one, f"{name}_name"), getattr(other, f"{name}_name")
+            b = f"another {b}" if a == b else b
         if a != b:
             found[name.replace("_", " ")] = (_text(a), _text(b))
     return found

@@ -33,7 +33,11 @@ def variant_form(run: Run) -> None:
             "variant_enhancers", [one.name for one in settings.enhancers if one.name in enhancers]
         )
         chosen = st.multiselect(
-            "Enhancers, in this order", list(enhancers), key="variant_enhancers", persist_state="session"
+            "Enhancers, in this order",
+            list(enhancers),
+            key="variant_enhancers",
+            persist_state="session",
+            placeholder="none",
         )
     with right:
         texts = "\n".join(f"- **{one.name}**: {one.summary}" for one in PRESETS)

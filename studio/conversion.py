@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.heard import HeardWarnings
 from studio.settings import Settings
 from visiongen import FrameBatch, Provenance, choose, load, save_motion
 from visiongen.errors import VisionGenError
@@ -116,9 +117,11 @@ class Branch:
 
 
 def convert_result(task: dict[str, Any], teller: Teller) -> dict[str, Any]:
-    """Answers a task with ``folder`` and ``exporter`` with ``file``, the result in that format, made if it is not there."""
+    """Answers a task with ``folder`` and ``exporter`` with ``file``, the result in that format, made if it is not there,
+    and ``warnings`` of its making."""
     folder, name = Path(task["folder"]), task["exporter"]
     out = folder / result_name(name)
+    heard = HeardWarnings()
     if not out.exists():
         clip = probe(folder / "result.mp4")
         settings = Settings.from_dict(task["settings"])
@@ -131,13 +134,14 @@ def convert_result(task: dict[str, Any], teller: Teller) -> dict[str, Any]:
 
         exporter = load(choose("exporter", name))
         how = {"fps": clip.fps, "sound": clip if clip.has_audio else None, "provenance": provenance}
-        signed_export(exporter, frames(), out, settings, how)
+        with heard:
+            signed_export(exporter, frames(), out, settings, how)
     if out.is_dir():  # pictures: handed over as one file
         part = shutil.make_archive(str(out.with_name(f".{out.name}")), "zip", out)
         file = out.with_name(f"{out.name}.zip")
         os.replace(part, file)
-        return {"file": str(file)}
-    return {"file": str(out)}
+        return {"file": str(file), "warnings": heard.texts}
+    return {"file": str(out), "warnings": heard.texts}
 
 
 def write_template(task: dict[str, Any], warm: Warm) -> dict[str, Any]:

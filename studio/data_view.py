@@ -22,9 +22,10 @@ def kept_note() -> str:
     mine, everybody = store.runs(session=session_id()), store.runs()
     days = keep_days()
     how_long = "until you delete them" if days is None else f"for {days:g} days"
+    runs = f"{len(everybody)} run{'s' * (len(everybody) != 1)}"
     return (
-        f"Runs, uploads and ratings are kept in `{store.root}`: {len(everybody)} runs, {len(mine)} of them made in this "
-        f"browser. Runs are kept {how_long}; uploads and cached landmarks that no run needs, for a day."
+        f"Runs, uploads and ratings are kept in `{store.root}`: {runs}, {len(mine)} of them made in this browser. "
+        f"Runs are kept {how_long}; uploads and cached landmarks that no run needs, for a day."
     )
 
 

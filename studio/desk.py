@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from studio.processes import WorkerDied
 from visiongen.errors import VisionGenError
+from visiongen.workers import WorkerDied
 
 logger = logging.getLogger(__name__)
 _KEPT = 32

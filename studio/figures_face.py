@@ -14,6 +14,10 @@ from studio.regions import regions
 
 _SHADES = 8
 """Steps of colour in which arrows show how long they are."""
+_AT_REST = 0.05
+"""Arrows shorter than this, px, have no direction."""
+_LABEL = {"bgcolor": "rgba(0, 0, 0, 0.65)", "font": {"color": "#ffffff"}, "borderpad": 6}
+"""Readable on any picture."""
 _SCALE = "Turbo"
 _MOST_STEPS = 150
 """Frames of an animated mesh: more make the page slow."""
@@ -48,7 +52,7 @@ def vectors_figure(
     """
     start, step = reference[:, :2].astype(np.float64), (points - reference)[:, :2].astype(np.float64)
     length = np.linalg.norm(step, axis=1)
-    keep = np.isfinite(length) & (length >= threshold)
+    keep = np.isfinite(length) & (length >= max(threshold, _AT_REST))
     figure = go.Figure()
     if picture is not None:
         _lay_under(figure, picture, size)
@@ -65,10 +69,9 @@ def vectors_figure(
     count = sum(len(trace.customdata) for trace in figure.data if trace.customdata is not None) // 3
     framed(figure, height=560, name=f"vectors {size} {zoom}")
     if not count:
-        text = (
-            "no face seen in this frame" if not np.isfinite(length).any() else f"no landmark moved by {threshold:g} px"
-        )
-        figure.add_annotation(text=text, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
+        text = "no landmark moved in this frame" + (f" by {threshold:g} px" if threshold > _AT_REST else "")
+        text = text if np.isfinite(length).any() else "no face seen in this frame"
+        figure.add_annotation(text=text, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.96, **_LABEL)
     return figure
 
 

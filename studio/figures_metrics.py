@@ -36,7 +36,8 @@ def scores_figure(found: Sequence[Measurement], names: Sequence[str], *, row_hei
             figure.add_bar(
                 x=[one.name], y=[value], name=one.name, legendgroup=one.name, showlegend=False,
                 marker={"color": PALETTE[number % len(PALETTE)]}, error_y=error if high > low else None,
-                text=[f"{value:.{digits}f}"], textposition="auto", textangle=0,
+                text=[f"{value:.{digits}f}"], textposition="outside", cliponaxis=False, textangle=0,
+                width=min(0.8, 0.3 + 0.1 * len(found)),
                 hovertemplate=f"{one.name}: %{{y:.{digits + 1}f}}<extra>{score_of(name).title}</extra>",
                 row=place // columns + 1, col=place % columns + 1,
             )  # fmt: skip

@@ -28,6 +28,7 @@ _STYLE = """
 [data-testid="stBaseButton-primary"]:hover { background: #3547c6; }
 [data-testid="stBaseButton-primary"]:disabled { background: transparent; border-color: var(--st-border-color);
   color: inherit; opacity: 0.5; }
+[data-testid="stMultiSelect"] [data-baseweb="tag"] { background: #4456dd; color: #fff; }
 [data-testid="stMetricValue"] { font-size: 1.4rem; }
 [data-testid="stCaptionContainer"] { text-wrap: pretty; }
 @media (max-width: 640px) {

@@ -15,12 +15,13 @@ from typing import Any
 
 from studio.desk import Desk
 from studio.limits import check_jobs, check_room
-from studio.processes import GRACE, TaskStopped, WorkerProcess
+from studio.processes import studio_worker
 from studio.retention import make_room, remove_leftovers, sweep
 from studio.servers import ServerMark
 from studio.settings import Settings
 from studio.store import ACTIVE, Run, Store
 from visiongen.errors import MediaError, VisionGenError
+from visiongen.workers import GRACE, TaskStopped
 
 logger = logging.getLogger(__name__)
 _REMEMBERED = 20
@@ -77,8 +78,8 @@ class JobQueue:
         self._jobs: dict[str, Job] = {}
         self._cancelled: set[str] = set()
         self._waiting: queue.Queue[str | None] = queue.Queue()
-        self._render_worker = WorkerProcess("render", store.root / "logs")
-        self._quick_worker = WorkerProcess("preview", store.root / "logs")
+        self._render_worker = studio_worker("render", store.root / "logs")
+        self._quick_worker = studio_worker("preview", store.root / "logs")
         self._mark = ServerMark(store.root)
         self._end_orphans()
         self.desk = Desk(self.ask)

@@ -12,11 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from studio.heard import HeardWarnings
 from studio.settings import Settings
-from visiongen import FrameBatch, Portrait, Provenance, choose, load
+from visiongen import FrameBatch, MotionTrack, Portrait, Provenance, choose, load
 from visiongen.errors import VisionGenError
 from visiongen.marking.marks import FrameMarks, export_signed
 from visiongen.marking.settings import MarkSettings
+from visiongen.pipeline import resolve_device
 
 FPS = Fraction(25)
 """Of the film: a camera's pictures come when they like, a film's do not."""
@@ -35,10 +37,11 @@ class Recording:
         self._times: list[float] = []
         self._camera: list[bytes] = []
         self._moved: list[bytes] = []
+        self._motions: list[MotionTrack | None] = []
         self._is_full = False
 
-    def add(self, time: float, camera: bytes, moved: bytes) -> bool:
-        """Keeps a picture and what it became; False once, when the recording has become full."""
+    def add(self, time: float, camera: bytes, moved: bytes, motion: MotionTrack | None = None) -> bool:
+        """Keeps a picture, what it became and its motion; False once, when the recording has become full."""
         with self._lock:
             if self._is_full:
                 return True
@@ -49,13 +52,15 @@ class Recording:
                 self._times.append(time)
                 self._camera.append(camera)
                 self._moved.append(moved)
+                self._motions.append(motion)
         return True
 
     def save(self, folder: Path, settings: Settings, portrait: Portrait) -> dict[str, Any]:
         """Writes ``result.mp4``, ``driving.mp4``, ``portrait.png`` and ``thumbnail.jpg``.
 
         Returns:
-            Plain values for the run: ``frames``, ``fps``, ``size``.
+            Plain values for the run: ``frames``, ``fps``, ``size``, ``device``, ``frames_per_second`` (that the
+            session reached), ``warnings``.
         Raises:
             VisionGenError: Less than two pictures, or a file cannot be written.
         """
@@ -69,14 +74,29 @@ class Recording:
             software=f"VisionGen 3D {metadata.version('visiongen')}",
             settings={"live": True, **settings.to_dict()} | {"portrait": settings.portrait_name, "driving": "camera"},
         )
-        _write_film(folder / "result.mp4", moved, numbers, provenance, marks=_RECORDED)
-        _write_film(folder / "driving.mp4", camera, numbers, provenance)
+        with HeardWarnings() as heard:
+            _write_film(folder / "result.mp4", moved, numbers, provenance, marks=_RECORDED)
+        copy = Provenance(software=provenance.software, settings={"copy of": "camera"}, synthetic=False)
+        _write_film(folder / "driving.mp4", camera, numbers, copy)
         _write_picture(folder / "portrait.png", portrait.image)
         middle = _decoded(moved[len(moved) // 2])
         height, width = middle.shape[:2]
         scale = _THUMBNAIL / max(height, width)
         _write_picture(folder / "thumbnail.jpg", cv2.resize(middle, (round(width * scale), round(height * scale))))
-        return {"frames": len(numbers), "fps": f"{FPS.numerator}/{FPS.denominator}", "size": [height, width]}
+        fps = f"{FPS.numerator}/{FPS.denominator}"
+        return {
+            "frames": len(numbers), "fps": fps, "size": [height, width], "warnings": heard.texts,
+            "device": resolve_device(settings.device),
+            "frames_per_second": round((len(times) - 1) / float(times[-1] - times[0]), 2),
+        }  # fmt: skip
+
+    def measure(self, folder: Path, settings: Settings, portrait: Portrait) -> dict[str, Any]:
+        """Finds the landmarks of what `save` has written; see `studio.live_measuring.measure_recording`."""
+        from studio.live_measuring import measure_recording
+
+        with self._lock:
+            times, motions = np.array(self._times), list(self._motions)
+        return measure_recording(folder, settings, portrait, [motions[number] for number in at_constant_rate(times)])
 
 
 def at_constant_rate(times: np.ndarray, fps: Fraction = FPS) -> np.ndarray:

@@ -40,6 +40,8 @@ IDLE_SECONDS = 600.0
 TICKET_SECONDS = 12 * 3600.0
 _MOST_TICKETS = 200
 _LARGEST_PICTURE = 1 << 20
+_END_SECONDS, _WRITE_SECONDS = 2.0, 900.0
+"""What a process has to end in when its page is gone; so long where it still writes and measures a recording."""
 logger = logging.getLogger(__name__)
 
 
@@ -61,6 +63,10 @@ _lock = threading.Lock()
 _open_sessions = 0
 _open_of: Counter[str] = Counter()
 """Client -> its open sessions."""
+_endings: set[asyncio.Task] = set()
+"""Of processes whose page is gone; asyncio itself does not hold on to them."""
+_unfinished: set[str] = set()
+"""Runs of recordings that are still being written or measured."""
 
 
 def issue_ticket(settings: Settings, *, session: str, store: Store, size: int = 256) -> str:
@@ -100,6 +106,11 @@ def drop_tickets(session: str | None) -> None:
             del _tickets[key]
 
 
+def is_unfinished(run: str) -> bool:
+    """The recording of this run is still being written or measured."""
+    return run in _unfinished
+
+
 def routes() -> list[WebSocketRoute]:
     """For `studio.app`."""
     return [WebSocketRoute(PATH, live_socket)]
@@ -117,9 +128,17 @@ async def live_socket(socket: WebSocket) -> None:
         await socket.close(code=1013)
         return
     try:
-        await _serve(socket, granted, socket.query_params["ticket"])
-    finally:
+        process = LiveProcess(granted)
+    except BaseException:
         _leave_place(granted.session)
+        raise
+    try:
+        await _serve(socket, process, socket.query_params["ticket"])
+    finally:
+        # Not waited for: a studio that is being closed would wait for every recording that is still written.
+        ending = asyncio.create_task(_ended(process, granted.session))
+        _endings.add(ending)
+        ending.add_done_callback(_endings.discard)
 
 
 def _take_place(session: str) -> str:
@@ -144,11 +163,10 @@ def _leave_place(session: str) -> None:
             del _open_of[session]
 
 
-async def _serve(socket: WebSocket, granted: Ticket, key: str) -> None:
-    process = LiveProcess(granted)
+async def _serve(socket: WebSocket, process: LiveProcess, key: str) -> None:
     outgoing: asyncio.Queue = asyncio.Queue()
     process.begin(asyncio.get_running_loop(), outgoing)
-    sender = asyncio.create_task(_send(socket, outgoing, granted, key))
+    sender = asyncio.create_task(_send(socket, outgoing))
     try:
         while not sender.done():
             receive = asyncio.create_task(socket.receive())
@@ -169,43 +187,55 @@ async def _serve(socket: WebSocket, granted: Ticket, key: str) -> None:
         logger.info("live: the connection ended (%s)", error)
     finally:
         sender.cancel()
-        await asyncio.to_thread(process.close)
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # closed by the other side
             await socket.close()
 
 
+async def _ended(process: LiveProcess, session: str) -> None:
+    """Waits for a process whose page is gone: a recording is written to its end, also one that still ran."""
+    try:
+        await asyncio.to_thread(process.finish)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.gone.wait(), _WRITE_SECONDS if process.is_writing else _END_SECONDS)
+    finally:
+        process.close()
+        _leave_place(session)
+
+
 def _command(process: LiveProcess, wanted: dict[str, Any], key: str) -> None:
     do = wanted["do"]
-    if do in ("calibrate", "record"):
+    if do == "calibrate":
         process.send("J", {"do": do})
+    elif do == "record":
+        process.begin_recording()
     elif do == "stop-recording":
         process.stop_recording()
     elif do == "settings" and (now := ticket(key)) is not None:
         process.send("J", {"do": "settings", "settings": now.settings.to_dict()})
 
 
-async def _send(socket: WebSocket, outgoing: asyncio.Queue, granted: Ticket, key: str) -> None:
+async def _send(socket: WebSocket, outgoing: asyncio.Queue) -> None:
     while (message := await outgoing.get()) is not None:
         kind, content = message
         if kind == "F":
             await socket.send_bytes(content)
-            continue
-        event = json.loads(content)
-        if event["event"] in ("recorded", "not-recorded"):
-            event = await asyncio.to_thread(finish_recording, granted.store, event)
-        await socket.send_json(event)
+        else:
+            await socket.send_json(json.loads(content))
 
 
 def finish_recording(store: Store, event: dict[str, Any]) -> dict[str, Any]:
-    """Makes the run of a recording done or failed, and says so to the page."""
+    """Makes the run of a recording done or removes it, keeps what was measured, and says so to the page."""
     run = event["run"]
     try:
         if event["event"] == "not-recorded":
             store.delete(run)
-            return event
-        store.update(
-            run, state="done", frames=event["frames"], fps=Fraction(event["fps"]), size=tuple(event["size"]),
-        )  # fmt: skip
+        elif event["event"] == "measured":
+            store.update(run, summary=event["summary"], warnings=tuple(event["warnings"]))
+        else:
+            store.update(
+                run, state="done", frames=event["frames"], fps=Fraction(event["fps"]), size=tuple(event["size"]),
+                warnings=tuple(event["warnings"]), device=event["device"], frames_per_second=event["frames_per_second"],
+            )  # fmt: skip
     except VisionGenError as error:
         return {"event": "not-recorded", "run": run, "message": str(error)}
     return event
@@ -216,6 +246,8 @@ class LiveProcess:
 
     def __init__(self, granted: Ticket) -> None:
         self._granted = granted
+        self.gone = asyncio.Event()
+        """The process has ended, and all that it told is known."""
         log = granted.store.root / "logs"
         log.mkdir(parents=True, exist_ok=True)
         # Threads that wait by spinning would cost more than they bring: small networks share few cores.
@@ -231,6 +263,13 @@ class LiveProcess:
                 **where,
             )
         self._writing = threading.Lock()
+        self._is_recording = False
+        self._runs: set[str] = set()
+
+    @property
+    def is_writing(self) -> bool:
+        """A recording is not written and measured to its end yet."""
+        return bool(self._runs)
 
     def begin(self, loop: asyncio.AbstractEventLoop, outgoing: asyncio.Queue) -> None:
         """Starts the session; what the process tells goes to `outgoing`, None at its end."""
@@ -242,37 +281,75 @@ class LiveProcess:
         with self._writing, contextlib.suppress(OSError, ValueError):
             write_message(self._process.stdin, kind, content)
 
+    def begin_recording(self) -> None:
+        """Keeps what passes from now on."""
+        self._is_recording = True
+        self.send("J", {"do": "record"})
+
     def stop_recording(self) -> None:
         """Has what was recorded written as a new run."""
+        self._is_recording = False
         settings = self._granted.settings
         name = Path(settings.portrait_name).stem
         run = self._granted.store.create(settings, self._granted.session, title=f"{name} · live")
         camera = settings.replace(driving=str(run.folder / "driving.mp4"), driving_name="camera")
         self._granted.store.update(run.id, settings=camera, state="running")
+        self._runs.add(run.id)
+        _unfinished.add(run.id)
         self.send("J", {"do": "stop-recording", "run": run.id, "folder": str(run.folder)})
 
     def _listen(self, loop: asyncio.AbstractEventLoop, outgoing: asyncio.Queue) -> None:
         told_error = False
         with contextlib.suppress(OSError, ValueError):
             while (message := read_message(self._process.stdout)) is not None:
-                told_error |= message[0] == "J" and json.loads(message[1])["event"] == "error"
+                if message[0] == "J":
+                    event = self._noted(json.loads(message[1]))
+                    told_error |= event["event"] == "error"
+                    message = ("J", json.dumps(event).encode())
                 loop.call_soon_threadsafe(outgoing.put_nowait, message)
+        self._give_up_runs()
         with contextlib.suppress(RuntimeError):  # the loop has ended
             if not told_error:
                 text = "the live process ended unexpectedly; start the camera again"
                 event = json.dumps({"event": "error", "message": text}).encode()
                 loop.call_soon_threadsafe(outgoing.put_nowait, ("J", event))
             loop.call_soon_threadsafe(outgoing.put_nowait, None)
+            loop.call_soon_threadsafe(self.gone.set)
+
+    def _noted(self, event: dict[str, Any]) -> dict[str, Any]:
+        """An event after what it says of a recording was kept, also where no page listens any more."""
+        if event["event"] not in ("recorded", "not-recorded", "measured"):
+            return event
+        event = finish_recording(self._granted.store, event)
+        if event["event"] != "recorded":
+            self._runs.discard(event["run"])
+            _unfinished.discard(event["run"])
+        return event
+
+    def _give_up_runs(self) -> None:
+        """Recordings that the process left behind: a film that is there stays."""
+        for run in list(self._runs):
+            self._runs.discard(run)
+            _unfinished.discard(run)
+            found = self._granted.store.find(run)
+            if found is not None and found.state == "running":
+                with contextlib.suppress(VisionGenError):
+                    problem = "the live process ended before the recording was written; record again"
+                    self._granted.store.update(run, state="failed", problem=problem)
+
+    def finish(self) -> None:
+        """No more messages: the process ends when it has written what is recorded."""
+        if self._is_recording:
+            with contextlib.suppress(VisionGenError):  # a full disk: the recording is lost
+                self.stop_recording()
+        with self._writing, contextlib.suppress(OSError):
+            self._process.stdin.close()
 
     def close(self) -> None:
-        """Ends the process."""
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(2)
-        except subprocess.TimeoutExpired:
+        """Ends the process where it has not ended."""
+        if self._process.poll() is None:
             self._process.kill()
-            self._process.wait()
+        self._process.wait()
         with contextlib.suppress(OSError):
             if not self._log.stat().st_size:
                 self._log.unlink()

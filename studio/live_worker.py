@@ -5,7 +5,8 @@ It reads ``{"do": "start", "settings": ..., "size": ...}`` first and tells ``{"e
 used, so that the delay does not grow where the camera is faster than the machine. While one portrait is drawn the next
 picture is already looked at, in another thread. ``{"do": "settings"}`` changes how the motion is fitted, ``{"do":
 "calibrate"}`` takes the neutral face anew, ``{"do": "record"}`` begins a recording and ``{"do": "stop-recording",
-"folder": ...}`` writes it. When standard input closes, the process ends.
+"folder": ...}`` writes it: first its films, then ``{"event": "recorded"}``; then its landmarks and metrics, then
+``{"event": "measured"}``. When standard input closes, what is being written is written to its end, and the process ends.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class LiveWorker:
         self._motions: queue.Queue = queue.Queue(1)
         self._session: LiveSession | None = None
         self._recording: Recording | None = None
+        self._saving: list[threading.Thread] = []
 
     def run(self) -> None:
         """Works until the pipe closes."""
@@ -82,6 +84,8 @@ class LiveWorker:
                     self._send("F", MovedPicture(number=passed_over.number, dropped=True).pack())
             else:
                 self._obey(json.loads(content))
+        for thread in self._saving:
+            thread.join()
 
     def _start(self) -> bool:
         message = read_message(self._read)
@@ -143,7 +147,7 @@ class LiveWorker:
                 picture = jpeg_of(pixels)
             seconds["generate"] = session.seconds.get("generate", 0.0) if motion is not None else 0.0
             recording = self._recording
-            if recording is not None and not recording.add(camera.time, camera.jpeg, picture):
+            if recording is not None and not recording.add(camera.time, camera.jpeg, picture, motion):
                 self._tell("recording-full", seconds=recording.longest)
             moved = MovedPicture(
                 number=camera.number,
@@ -166,17 +170,27 @@ class LiveWorker:
             self._recording = Recording()
         elif do == "stop-recording":
             recording, self._recording = self._recording, None
-            threading.Thread(target=self._save, args=(recording, wanted), daemon=True).start()
+            saving = threading.Thread(target=self._save, args=(recording, wanted, self._settings), daemon=True)
+            self._saving.append(saving)
+            saving.start()
 
-    def _save(self, recording: Recording | None, wanted: dict[str, Any]) -> None:
-        run = str(wanted["run"])
+    def _save(self, recording: Recording | None, wanted: dict[str, Any], settings: Settings) -> None:
+        run, folder = str(wanted["run"]), Path(wanted["folder"])
         try:
             if recording is None:
                 raise VisionGenError("nothing was being recorded")
-            facts = recording.save(Path(wanted["folder"]), self._settings, self._session.portrait)
+            facts = recording.save(folder, settings, self._session.portrait)
             self._tell("recorded", run=run, **facts)
         except Exception as error:
             self._tell("not-recorded", run=run, message=_sentence(error))
+            return
+        try:
+            measured = recording.measure(folder, settings, self._session.portrait)
+        except Exception as error:
+            logging.exception("a recording was not measured")
+            measured = {"summary": {}, "warnings": [f"this recording was not measured: {_sentence(error)}"]}
+        self._tell("measured", run=run, summary=measured["summary"],
+                   warnings=[*facts["warnings"], *measured["warnings"]])  # fmt: skip
 
     def _send(self, kind: str, content: bytes | dict[str, Any]) -> None:
         with self._writing:

@@ -235,7 +235,11 @@ def _template() -> None:
 
 
 def _recorded() -> None:
-    given = recorder(key="driving_recorder")
+    try:
+        given = recorder(key="driving_recorder")
+    except VisionGenError as error:
+        st.session_state["driving_problem"] = str(error)
+        return
     if given is not None and st.session_state.get("driving_recorded") != given.number:
         st.session_state["driving_recorded"] = given.number
         _keep("driving", given.data, f"recording{given.ending}", "record", add_driving)
@@ -258,7 +262,7 @@ def _piece(driving: DrivingFile) -> tuple[float, float | None]:
             piece_player(Path(driving.playable), start=start, end=end, key="piece_player")
     frames = max(1, round((end - start) / step))
     sound = ", sound" if driving.has_audio else ""
-    st.caption(f"{driving.name}: {frames} of {driving.frames} frames, {driving.fps:.5g} fps, "
+    st.caption(f"{driving.name}: {frames} of {driving.frames} frames, {driving.fps:.4g} fps, "
                f"{driving.size[1]} × {driving.size[0]}{sound}")  # fmt: skip
     whole = end >= driving.seconds - step / 2
     return round(start, 4), None if whole else round(end, 4)

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from studio.conversion import signed_export
+from studio.heard import HeardWarnings
 from studio.measuring import Measuring
 from studio.settings import Part, Settings
 from visiongen import FrameBatch, MotionTrack, Portrait, Provenance, choose, place, render
@@ -78,21 +79,21 @@ def render_run(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str, An
         copy = None if settings.is_template else beside.submit(_copy_clip, settings, folder / DRIVING, teller)
         seen, motion, portrait, fitted = warm.fitted(settings, _progress(teller))
         size = copy.result() if copy else (motion.height, motion.width)
-    result = _Result(settings, portrait, fitted, motion)
+    result = Result(settings, portrait, fitted, motion)
     stages.begin("Rendering")
     frames = render(portrait, fitted, generator=generator, enhancers=enhancers, full=settings.full)
     driving = (seen if seen is not None else place(motion)).points
     measuring = Measuring(
         settings, result.portrait(), result.fps, teller.tell, targets=result.target(), driving=driving
     )
-    with measuring:
+    with measuring, HeardWarnings() as heard:
         told = _told(result.resized(frames), folder, len(fitted), teller, measuring)
         count = _export(told, settings, folder, result, device, warm)
     stages.begin("Looking for problems")
-    warnings = [*unusual(portrait, motion, fitted), *result.warnings, *measuring.warnings]
-    warnings += _diagnose(motion, portrait, fitted, settings, folder)
+    warnings = [*unusual(portrait, motion, fitted), *result.warnings, *heard.texts, *measuring.warnings]
+    warnings += diagnosed(motion, portrait, fitted, settings, folder)
     stages.begin("Finishing")
-    _write_arrays(folder, result, seen, motion, fitted, measuring, size)
+    write_arrays(folder, result, seen, motion, fitted, measuring, size)
     _write_thumbnail(folder)
     stages.end()
     rendering = stages.seconds["Rendering"]
@@ -111,7 +112,7 @@ def _progress(teller: Teller) -> Any:
     return progress
 
 
-class _Result:
+class Result:
     """Size and coordinates of the result's frames."""
 
     def __init__(self, settings: Settings, portrait: Portrait, fitted: MotionTrack, motion: MotionTrack) -> None:
@@ -209,7 +210,7 @@ def _told(
 
 
 def _export(
-    batches: Iterator[FrameBatch], settings: Settings, folder: Path, result: _Result, device: str, warm: Warm
+    batches: Iterator[FrameBatch], settings: Settings, folder: Path, result: Result, device: str, warm: Warm
 ) -> int:
     """Writes ``result.mp4`` and, beside it while the frames pass, the format that was chosen."""
     provenance = _provenance(settings, device)
@@ -252,24 +253,42 @@ def _described(kind: str, part: Part) -> dict[str, Any]:
     return {"name": part.name, "plugin": choose(kind, part.name).plugin, "options": asdict(options)}
 
 
-def _diagnose(
-    motion: MotionTrack, portrait: Portrait, fitted: MotionTrack, settings: Settings, folder: Path
-) -> list[str]:
-    """Writes the failure cases; what went wrong with that costs only them."""
+def diagnosed(
+    motion: MotionTrack, portrait: Portrait, fitted: MotionTrack, settings: Settings, folder: Path,
+    *, without: tuple[str, ...] = (),
+) -> list[str]:  # fmt: skip
+    """Writes the failure cases; what went wrong with that costs only them, and comes back as warnings.
+
+    Args:
+        motion, portrait, fitted: See `visiongen.diagnostics.diagnose`.
+        settings: Of the run.
+        folder: Of the run.
+        without: Kinds that say nothing about it.
+    """
     from visiongen.diagnostics import diagnose, save_problems
 
     try:
         found = diagnose(motion, portrait=portrait, fitted=fitted, settings=settings.motion)
-        save_problems(found, folder / "problems.json")
+        save_problems([problem for problem in found if problem.kind not in without], folder / "problems.json")
     except VisionGenError as error:
         return [f"failure cases were not looked for: {error}"]
     return []
 
 
-def _write_arrays(
-    folder: Path, result: _Result, seen: Any, motion: MotionTrack, fitted: MotionTrack, measuring: Measuring,
+def write_arrays(
+    folder: Path, result: Result, seen: Any, motion: MotionTrack, fitted: MotionTrack, measuring: Measuring,
     driving_size: tuple[int, int],
 ) -> None:  # fmt: skip
+    """Writes ``tracks.npz`` and ``series.npz``.
+
+    Args:
+        folder: Of the run.
+        result: Its size and coordinates.
+        seen: Landmarks of the driver; None for a motion template.
+        motion, fitted: The driver's, and what it became on the portrait.
+        measuring: What was found in the result.
+        driving_size: Height and width of ``driving.mp4``, px.
+    """
     observed = seen if seen is not None else place(motion)
     scale = np.array([driving_size[1] / observed.width, driving_size[0] / observed.height,
                       driving_size[1] / observed.width], np.float32)  # fmt: skip

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from studio.heard import is_unsigned
 from studio.job_view import stage_times
 from studio.navigation import is_present
-from studio.session import get_queue, open_page
+from studio.session import get_queue, get_store, open_page
 from studio.store import Run
 from visiongen import choose
 from visiongen.errors import VisionGenError
@@ -33,11 +34,17 @@ def show_result(run: Run) -> None:
         st.info("This render was stopped. Change what you like and render again.")
         return
     player(run)
-    for warning in run.warnings:
-        st.warning(warning)
+    show_warnings(run)
     _actions(run)
     _numbers(run)
     stage_times(dict(run.stage_seconds))
+
+
+def show_warnings(run: Run) -> None:
+    """What went wrong without costing the result; that it is not signed comes first."""
+    for warning in sorted(run.warnings, key=lambda one: not is_unsigned([one])):
+        unsigned = is_unsigned([warning])
+        st.warning(f"**Not signed.** {warning}" if unsigned else warning, icon=":material/warning:")
 
 
 def player(run: Run) -> None:
@@ -113,9 +120,18 @@ def _converted(run: Run, exporter: str) -> Callable[[], bytes]:
         if exporter == "mp4":
             return (run.folder / "result.mp4").read_bytes()
         task = {"do": "convert", "folder": str(run.folder), "exporter": exporter, "settings": run.settings.to_dict()}
-        return Path(get_queue().ask(task)["file"]).read_bytes()
+        answer = get_queue().ask(task)
+        if answer["warnings"]:
+            keep_warnings(run.id, answer["warnings"])
+        return Path(answer["file"]).read_bytes()
 
     return make
+
+
+def keep_warnings(run_id: str, warnings: list[str]) -> None:
+    """Adds to what is said of a run; what it says already is not said twice."""
+    known = get_store().get(run_id).warnings
+    get_store().update(run_id, warnings=tuple(dict.fromkeys([*known, *warnings])))
 
 
 def _template(run: Run) -> Callable[[], bytes]:

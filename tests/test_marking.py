@@ -335,6 +335,25 @@ def test_the_same_job_gives_the_same_frames(result, inputs, tmp_path, capsys):
     assert one["frames_sha256"] == other["frames_sha256"] and one["watermark"] == other["watermark"]
 
 
+@pytest.mark.slow
+def test_a_job_with_remedies_is_made_again_with_them(inputs, tmp_path):
+    """The face is gone for 14 frames, which are filled in."""
+    from visiongen import media
+    from visiongen.samples import sample
+
+    batches = media.read_frames(media.probe(sample("driving.mp4"), end=1.0))
+    frames = np.concatenate([batch.pixels for batch in batches])
+    frames[6:20, frames.shape[1] // 4 :] = 40
+    write_clip(tmp_path / "driving.mp4", frames)
+    given = {"portrait": inputs["portrait"], "driving": tmp_path / "driving.mp4"}
+    how = {"generator": "warp", "device": "cpu"}
+    made = animate(*given.values(), tmp_path / "a.mp4", remedy=True, **how).provenance.settings
+    assert any("Fill in" in one for one in made["remedies"])
+    assert reproduce(tmp_path / "a.mp4", **given).identical
+    plain = animate(*given.values(), tmp_path / "b.mp4", **how).provenance.settings
+    assert plain["frames_sha256"] != made["frames_sha256"], "the remedies change frames"
+
+
 def test_other_inputs_are_refused(result, inputs, tmp_path):
     other = tmp_path / "other.png"
     Image.fromarray(portrait_of(200)).save(other)

@@ -1,13 +1,17 @@
-"""Keeps freed memory in the process instead of giving it back to the system after every frame."""
+"""Memory of a process: how much it takes, and whether what is freed stays with it or goes back to the system."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from functools import cache
+from pathlib import Path
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc, <malloc.h>
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # glibc, <malloc.h>
 _KEEP_BYTES = 256 << 20
+_ARENAS = 2
+_ARENAS_VARIABLE = "MALLOC_ARENA_MAX"
 
 
 @cache
@@ -17,11 +21,29 @@ def keep_freed_memory() -> bool:
     By default every block above 128 kB is fetched from the kernel anew and zeroed page by page. A network's feature maps
     are such blocks: without this they take 2.7 times as long on a two-core virtual machine.
     """
+    few_arenas()
     if platform.system() != "Linux":
         return False
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
         return bool(mallopt(_M_MMAP_THRESHOLD, _KEEP_BYTES) and mallopt(_M_TRIM_THRESHOLD, 2 * _KEEP_BYTES))
+    except (OSError, AttributeError):  # another C library
+        return False
+
+
+@cache
+def few_arenas() -> bool:
+    """Tells glibc's malloc to share few pools of memory among all threads; True where that is possible.
+
+    By default every thread gets one, up to eight for a core. Each job starts threads that decode and encode; each leaves a
+    pool at the size of its largest moment, of which `give_back_memory` cannot give back the end. Over 60 small jobs the
+    memory of a process rose by that from 300 to 430 MB, while what was in use stayed the same; with two pools it stays at
+    260 MB, at the same CPU time. To be called before threads start; whoever has set ``MALLOC_ARENA_MAX`` is obeyed.
+    """
+    if platform.system() != "Linux" or _ARENAS_VARIABLE in os.environ:
+        return False
+    try:
+        return bool(ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, _ARENAS))
     except (OSError, AttributeError):  # another C library
         return False
 
@@ -38,3 +60,11 @@ def give_back_memory() -> bool:
         return True
     except (OSError, AttributeError):  # another C library
         return False
+
+
+def resident_bytes(pid: int | str = "self") -> int | None:
+    """Memory that a process takes now; None where the system does not tell, or the process is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None

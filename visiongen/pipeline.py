@@ -28,6 +28,7 @@ from visiongen.hookspecs import Enhancer, Exporter, Generator, MotionExporter
 from visiongen.marking.job import input_files, job_provenance
 from visiongen.marking.marks import FrameMarks, export_signed
 from visiongen.marking.settings import MarkSettings
+from visiongen.memory import few_arenas
 from visiongen.motion import place, smooth
 from visiongen.retarget import MotionSettings, retarget
 
@@ -211,7 +212,8 @@ def animate(
     Raises:
         VisionGenError: With one sentence on what failed and what to do; see `visiongen.errors`.
     """
-    out = Path(out)
+    few_arenas()
+    out, settings, marks = Path(out), settings or MotionSettings(), marks or MarkSettings()
     exporter = exporter or plugins.exporter_for(out).name
     writer = plugins.choose("exporter", exporter if isinstance(exporter, str) else exporter.name)
     check_target(out, overwrite=overwrite, folder=not writer.suffixes)
@@ -219,7 +221,6 @@ def animate(
     device = resolve_device(device)
     _set_seed(seed)
     loaded = _Components(generator, enhancers, exporter, device=device, rendered=writer.writes == "frames")
-    settings, marks = settings or MotionSettings(), marks or MarkSettings()
     own_size = size if full else None
     source = portrait if isinstance(portrait, Portrait) else prepare_portrait(portrait, face=face, size=own_size)
     motion = driving
@@ -228,7 +229,7 @@ def animate(
     source, fitted = _fitted(source, motion, settings, name=_name(driving))
     remedies: dict[str, Any] = {"remedies": []}
     if remedy:
-        remedies |= {"remedy": True, "asked_motion": asdict(settings)}
+        remedies = {"remedy": True, "asked_motion": asdict(settings)}
         problems = diagnose(motion, portrait=source, fitted=fitted, settings=settings, progress=progress)
         motion, settings = apply_remedies(problems, motion, settings)
         source, fitted = _fitted(source, motion, settings, name=_name(driving))

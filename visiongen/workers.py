@@ -9,11 +9,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from visiongen.errors import VisionGenError
+from visiongen.memory_watch import MemoryWatch
 from visiongen.shortages import shortage
 
 GRACE = 4.0
@@ -25,7 +26,11 @@ class TaskStopped(VisionGenError):
 
 
 class WorkerFailed(VisionGenError):
-    """The process died or took too long, or met something that may have passed at the next attempt."""
+    """The process died, took too long or too much, or met something that may have passed at the next attempt."""
+
+
+class WorkerDied(WorkerFailed):
+    """The process ended in the middle of a task; the next task gets a new one."""
 
 
 def cores() -> int:
@@ -51,26 +56,42 @@ def gpus() -> list[str]:
     return []
 
 
-def surroundings(threads: int, gpu: str | None = None) -> dict[str, str]:
-    """Environment of a worker with so many CPU threads, on one GPU."""
+def surroundings(threads: int | None = None, gpu: str | None = None) -> dict[str, str]:
+    """Environment of a worker with so many CPU threads (None: as many as it likes), on one GPU.
+
+    Python is told not to look for modules in the working folder, which may be any, one of downloads for example.
+    """
     root = str(Path(__file__).resolve().parents[1])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     found = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
-    found |= {"OMP_NUM_THREADS": str(threads), "OPENCV_FOR_THREADS_NUM": str(threads)}
+    if threads is not None:
+        found |= {"OMP_NUM_THREADS": str(threads), "OPENCV_FOR_THREADS_NUM": str(threads)}
     return found | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
 
 
 class WorkerProcess:
-    """One child process ``python -m visiongen.worker``; one task at a time."""
+    """One child process that runs `visiongen.worker_loop.serve`; one task at a time."""
 
-    def __init__(self, name: str, *, log: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        module: str = "visiongen.worker",
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        log: Path | None = None,
+        advice: str = "",
+    ) -> None:
         """
         Args:
             name: For messages.
+            module: What the child runs, ``python -m module``.
+            folder: Working folder of the child; None: that of this process.
+            environment: Of the child; None: as of `surroundings` for a worker that has all cores.
             log: Where the child's standard error goes; None: nowhere.
-            environment: Of the child; None: as of `surroundings` for a worker that is alone.
+            advice: What to do when it dies, for messages.
         """
-        self._name, self._log = name, log
+        self._name, self._module, self._folder, self._log, self._advice = name, module, folder, log, advice
         self._environment = dict(environment or surroundings(cores()))
         self._busy, self._stopping = threading.Lock(), threading.Event()
         self._process: subprocess.Popen | None = None
@@ -91,34 +112,31 @@ class WorkerProcess:
         on_event: Callable[[dict[str, Any]], None] | None = None,
         *,
         seconds: float | None = None,
+        growth: int | None = None,
     ) -> dict[str, Any]:
         """Has a task done and waits for it.
 
         Args:
-            task: ``{"do": name, ...}``, plain JSON values; see `visiongen.worker`.
+            task: ``{"do": name, ...}``, plain JSON values; see the module that the child runs.
             on_event: Called with every event the worker tells on the way.
             seconds: The process is ended when the task takes longer; None: it may take as long as it does.
+            growth: The process is ended when the task makes it larger by more bytes; None: it may.
+        Returns:
+            The worker's answer.
         Raises:
             TaskStopped: `stop` was called.
-            WorkerFailed: The process died, was too slow, or failed in a way that may have passed the next time.
+            WorkerDied: The process died.
+            WorkerFailed: It was too slow or too large, or failed in a way that may have passed the next time.
             VisionGenError: What the worker reports, in one sentence.
         """
         with self._busy:
             self._stopping.clear()
             self._number += 1
-            process, too_long = self._started(), threading.Event()
-            limit = threading.Timer(seconds or 0, lambda: (too_long.set(), process.kill()))
-            limit.daemon = True
-            if seconds is not None:
-                limit.start()
+            process = self._started()
             try:
-                return self._exchange(process, {**task, "task": self._number}, on_event)
-            except WorkerFailed as error:
-                if too_long.is_set():
-                    raise WorkerFailed(f"it took longer than {seconds:g} s and was given up") from error
-                raise
+                with _within(process, seconds, growth):
+                    return self._exchange(process, {**task, "task": self._number}, on_event)
             finally:
-                limit.cancel()
                 if self._killer is not None:
                     self._killer.cancel()
                     self._killer = None
@@ -143,7 +161,7 @@ class WorkerProcess:
         code = process.wait()
         if self._stopping.is_set():
             raise TaskStopped("stopped")
-        raise WorkerFailed(self._why(code))
+        raise WorkerDied(self._why(code))
 
     def _why(self, code: int) -> str:
         how = f"exit status {code}"
@@ -151,7 +169,8 @@ class WorkerProcess:
             with contextlib.suppress(ValueError):
                 how = signal.Signals(-code).name
         hint = " (often: memory ran out; use fewer workers, a smaller size or a shorter piece)" if code == -9 else ""
-        return f"the process {self._name} was ended during this job, {how}{hint}"
+        advice = f"; {self._advice}" if self._advice else ""
+        return f"the process {self._name} was ended during this job, {how}{hint}{advice}"
 
     def _started(self) -> subprocess.Popen:
         if self._process is not None and self._process.poll() is None:
@@ -161,13 +180,15 @@ class WorkerProcess:
         try:
             with contextlib.ExitStack() as stack:
                 if self._log is not None:
+                    self._log.parent.mkdir(parents=True, exist_ok=True)
                     log = stack.enter_context(self._log.open("ab"))
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "visiongen.worker"],
+                    [sys.executable, "-m", self._module],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
                     text=True,
+                    cwd=self._folder,
                     env=self._environment,
                     start_new_session=True,  # Ctrl-C is for whoever started it, who stops it in order
                 )
@@ -203,3 +224,27 @@ class WorkerProcess:
             for pipe in (process.stdin, process.stdout):
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+@contextlib.contextmanager
+def _within(process: subprocess.Popen, seconds: float | None, growth: int | None) -> Iterator[None]:
+    """Ends a process that takes too long or too much memory in this block, and says so."""
+    too_long = threading.Event()
+    limit = threading.Timer(seconds or 0, lambda: (too_long.set(), process.kill()))
+    limit.daemon = True
+    if seconds is not None:
+        limit.start()
+    watch = MemoryWatch(process.pid, growth, process.kill)
+    try:
+        with watch:
+            yield
+    except WorkerDied as error:
+        if watch.was_exceeded:
+            text = f"it took more than {growth >> 20} MB of memory and was given up; try a smaller file"
+            raise WorkerFailed(text) from error
+        if too_long.is_set():
+            text = f"it took longer than {seconds:g} s and was given up; try a shorter piece or a smaller size"
+            raise WorkerFailed(text) from error
+        raise
+    finally:
+        limit.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -10,12 +11,13 @@ import streamlit as st
 
 from studio.data_view import delete_all, delete_mine, kept_note
 from studio.installation import begin_device_probe, doctor, versions, weights_card
+from studio.measurements import heading, score_of
 from studio.session import explain, get_store
 from studio.uploads import forget_session
 from visiongen.errors import VisionGenError
 
 _MARKS = {"fine": ":green-badge[fine]", "odd": ":orange-badge[note]", "broken": ":red-badge[broken]"}
-_SCORES = ("SSIM", "AKD", "KSR", "PSNR", "L1", "sharpness", "jitter")
+_SCORES = ("ssim", "akd", "ksr", "psnr", "l1", "sharpness", "jitter_ratio")
 _RESPONSIBLE = """
 - Move only faces whose owners have agreed, or that are nobody's: statues, drawings, made-up people.
 - Do not make people say or do what they did not. Do not deceive, harass or defame anybody with results.
@@ -101,21 +103,37 @@ def weights() -> None:
     st.markdown("**Trained on**")
     origin = {**card.get("data", {}), "hardware": card.get("hardware", "unknown")}
     st.markdown("\n".join(f"- {name}: {text}" for name, text in origin.items()))
-    scores = card.get("scores", {})
-    methods = {name: values for name, values in scores.items() if isinstance(values, dict)}
-    if methods:
-        st.markdown("**How good it is**")
-        names = [name for name in _SCORES if any(name in values for values in methods.values())]
-        table = pd.DataFrame({method: {n: values.get(n) for n in names} for method, values in methods.items()}).T
-        st.dataframe(
-            table, width="stretch", column_config={n: st.column_config.NumberColumn(format="%.4g") for n in names}
-        )
-        st.caption(scores.get("protocol", ""))
+    quality(card.get("scores", {}))
     if failures := card.get("known_failures"):
         st.markdown("**What it cannot do well**")
         st.markdown("\n".join(f"- {one}" for one in failures))
     with st.expander("The whole model card"):
         st.json(card)
+
+
+def quality(scores: Mapping[str, Any]) -> None:
+    """The table of a model card: a row for each method, a column for each score."""
+    means = {method: _means(values) for method, values in scores.items() if isinstance(values, dict)}
+    names = [name for name in _SCORES if any(name in values for values in means.values())]
+    if not names:
+        return
+    st.markdown("**How good it is**")
+    table = pd.DataFrame({method: {heading(n): values.get(n) for n in names} for method, values in means.items()}).T
+    columns = {heading(n): st.column_config.NumberColumn(format=f"%.{score_of(n).digits}f") for n in names}
+    st.dataframe(table, width="stretch", column_config=columns)
+    films = {int(one["n"]) for values in scores.values() if isinstance(values, dict) for one in values.values()
+             if isinstance(one, dict) and "n" in one}  # fmt: skip
+    counted = f"Means over {max(films)} films of self-reenactment; " if films else ""
+    st.caption(
+        f"{counted}copy is the portrait standing still, ceiling what the network makes of the true frames. Intervals are in "
+        "the model card."
+    )
+
+
+def _means(values: Mapping[str, Any]) -> dict[str, float]:
+    """Score -> its mean: cards hold the mean alone, or with its interval."""
+    found = {name.lower(): one.get("mean") if isinstance(one, dict) else one for name, one in values.items()}
+    return {name: float(one) for name, one in found.items() if isinstance(one, int | float)}
 
 
 def storage() -> None:

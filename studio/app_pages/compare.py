@@ -109,14 +109,12 @@ def _table(one: Run, other: Run) -> None:
         else:
             st.caption("Nothing: both were made with the same settings.")
         speed = [
-            f"{name} {run.frames_per_second:.1f}" for name, run in (("A", one), ("B", other)) if run.frames_per_second
+            f"{name} {run.frames_per_second:.1f}{f' ({run.device})' if run.device else ''}"
+            for name, run in (("A", one), ("B", other))
+            if run.frames_per_second
         ]
         if speed:
-            st.caption(
-                "Rendered frames a second: "
-                + ", ".join(speed)
-                + f" ({one.device or 'cpu'} and {other.device or 'cpu'})."
-            )
+            st.caption(f"Rendered frames a second: {', '.join(speed)}.")
     with right:
         st.subheader("Scores")
         rows = score_rows(one, other)

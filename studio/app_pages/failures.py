@@ -43,6 +43,7 @@ def _example(example: FailureExample) -> None:
         run = get_queue().submit(example.settings(), session_id(), f"Example: {example.title}")
         st.session_state[_EXAMPLE] = run
         remember_run(run)
+        st.toast("The example is being rendered; how far it is stands at the top of this page.")
         st.rerun()
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import streamlit as st
 
 from studio.data_view import delete_mine
+from studio.heard import is_unsigned
 from studio.navigation import is_present
 from studio.presets import preset_of
 from studio.restoring import RESTORE
+from studio.result_view import show_warnings
 from studio.session import get_queue, get_store, open_page, remember_run, session_id
 from studio.store import ACTIVE, Run
 from studio.uploads import forget_session
@@ -49,10 +51,17 @@ def card(run: Run) -> None:
         st.checkbox(run.title, key=f"choose {run.id}", help="Choose it for a project file.")
         made = time.strftime("%d %b %Y, %H:%M", time.localtime(run.created))
         scores = [f"{label} {run.summary[name]:.3f}" for name, label in _SHOWN if name in run.summary]
-        lines = [f"{_STATES[run.state]} {made}", summary(run), " · ".join(scores[:3])]
+        lines = [f"{_STATES[run.state]}{_warned(run)} {made}", summary(run), " · ".join(scores[:3])]
         lines += [f":red[{run.problem}]"] if run.problem else []
         st.caption("  \n".join(line for line in lines if line))
         buttons(run)
+
+
+def _warned(run: Run) -> str:
+    """What a card says of a run's warnings; their texts are under "More"."""
+    if is_unsigned(run.warnings):
+        return " :orange-badge[not signed]"
+    return f" :orange-badge[{len(run.warnings)} warning{'s' * (len(run.warnings) != 1)}]" if run.warnings else ""
 
 
 def buttons(run: Run) -> None:
@@ -64,6 +73,7 @@ def buttons(run: Run) -> None:
             st.session_state[RESTORE] = run.settings.to_dict()
             open_page("app_pages/animate.py", run=run.id)
         with st.popover("More"):
+            show_warnings(run)
             if st.button("Restore settings", key=f"restore {run.id}", width="stretch"):
                 st.session_state[RESTORE] = run.settings.to_dict()
                 st.session_state["view"] = "Preview"

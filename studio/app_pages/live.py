@@ -9,9 +9,11 @@ import streamlit as st
 
 from studio.components.live import live_camera
 from studio.forms import component_form, motion_form, set_form
-from studio.live_route import PATH, issue_ticket, ticket, update_ticket
+from studio.live_route import PATH, is_unfinished, issue_ticket, ticket, update_ticket
+from studio.result_view import show_warnings
 from studio.session import components, get_queue, get_store, open_page, session_id
 from studio.settings import Settings, part_of
+from studio.store import Run
 from studio.uploads import MAX_PICTURE_BYTES, PICTURES, SAMPLE_PORTRAITS, add_portrait, sample_portrait
 from visiongen import MotionSettings
 from visiongen.errors import VisionGenError
@@ -107,17 +109,40 @@ def _ticket_for(settings: Settings, size: int) -> tuple[str, int]:
     return held["key"], held["version"]
 
 
+def _last_recording() -> Run | None:
+    """The newest recording of this session that was not given up."""
+    found = get_store().runs(session_id(), states=("running", "done"))
+    return next((run for run in found if run.settings.driving_name == "camera" and not run.settings.full), None)
+
+
 def _recorded() -> None:
-    """What was recorded last."""
-    run = get_store().find(st.session_state.get("live.recorded") or "")
-    film = run.file("result.mp4") if run is not None else None
-    if run is None or film is None:
+    """What was recorded last; while it is written and measured, it is looked at again and again."""
+    run = _last_recording()
+    if run is not None:
+        waiting = is_unfinished(run.id)
+        st.subheader("Last recording", anchor=False)
+        st.fragment(_recording, run_every=1.0 if waiting else None)(run.id, waiting)
+
+
+def _recording(run_id: str, waited: bool) -> None:
+    run, waiting = get_store().find(run_id), is_unfinished(run_id)
+    if run is None or (waited and not waiting):
+        st.rerun()
+    film = run.file("result.mp4") if run.state == "done" else None
+    if film is None:
+        st.caption("Writing the recording …" if waiting else "This recording was not written.")
         return
-    st.subheader("Last recording", anchor=False)
     player, side = st.columns([2, 1])
     player.video(str(film), loop=True)
     side.write(f"{run.frames / float(run.fps):.1f} s, {run.size[1]} x {run.size[0]} pixels. It is in the Gallery.")
+    with side:
+        show_warnings(run)
     side.download_button("Download MP4", film.read_bytes(), f"{run.title}.mp4", "video/mp4", width="stretch")
+    for file, label in (("app_pages/inspect_frames.py", "Inspect"), ("app_pages/compare.py", "Compare")):
+        if side.button(label, disabled=run.file("tracks.npz") is None, width="stretch"):
+            open_page(file, run=run.id)
+    if waiting:
+        side.caption("Its landmarks are being looked for; a moment more for Inspect and Compare.")
     help_text = "Makes the film again from your camera's pictures, in the picture's own size and with full smoothing."
     if side.button("Render it in full quality", help=help_text, width="stretch"):
         again = run.settings.replace(full=True)
@@ -140,9 +165,7 @@ with right:
         st.info("Choose a picture of a face on the left, or one of the samples.")
     else:
         key, version = _ticket_for(wanted, size)
-        recorded = live_camera(path=PATH, ticket=key, version=version, portrait=_still(portrait[0]), key="live.camera")
-        if recorded:
-            st.session_state["live.recorded"] = recorded
+        live_camera(path=PATH, ticket=key, version=version, portrait=_still(portrait[0]), key="live.camera")
         with st.expander("How to get a good picture"):
             st.markdown(
                 "- Light your face from the front and sit so that it fills a third of the picture's height.\n"

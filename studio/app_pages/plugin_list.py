@@ -115,7 +115,8 @@ def plugin_card(name: str, offers: list[tuple[str, Component]]) -> None:
                 if option_fields(component.options):
                     _with_options(component)
             if plain := [f"- {_label(component)}" for component in own if not option_fields(component.options)]:
-                st.markdown("\n".join(plain))
+                with st.container(border=True):
+                    st.markdown("\n".join(plain))
 
 
 def _label(component: Component) -> str:

@@ -45,7 +45,7 @@ def show(answer: dict) -> None:
         title, _, text = sentence.partition(": ")
         with st.container(border=True):
             st.markdown(f"**{title}**")
-            st.text(text)
+            st.text(text[:1].upper() + text[1:])
     settings = ((answer["findings"].get("credentials") or {}).get("settings") or {}) or answer["findings"].get(
         "metadata"
     )

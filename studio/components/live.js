@@ -108,7 +108,8 @@ class Live {
       this.find(".calibrate").disabled = this.find(".record").disabled = false;
       this.loop();
     } else if (event.event === "error") this.fail(event.message);
-    else if (event.event === "recorded") { this.say(""); this.setTriggerValue("recorded", event.run); }
+    else if (event.event === "recorded") { this.say("Recorded: it is below and in the Gallery."); this.setTriggerValue("recorded", event.run); }
+    else if (event.event === "measured") this.setTriggerValue("recorded", event.run);
     else if (event.event === "not-recorded") this.say(event.message, true);
     else if (event.event === "recording-full" && this.recordingSince) this.toggleRecording();
   }
@@ -224,6 +225,12 @@ class Live {
   }
 
   stop() {
+    // The studio writes what was recorded until now; this page learns of it a moment later.
+    const wasRecording = Boolean(this.recordingSince);
+    if (wasRecording) {
+      this.toggleRecording();
+      setTimeout(() => this.setTriggerValue("recorded", "stopped"), 600);
+    }
     this.disconnect();
     this.stream?.getTracks().forEach((track) => { track.onended = null; track.stop(); });
     this.stream = null;
@@ -231,6 +238,7 @@ class Live {
     this.root.classList.remove("on");
     this.find(".start").textContent = "Start camera";
     this.veil("");
+    if (wasRecording) this.say("The recording is written and appears below.");
     this.drawStill();
   }
 

@@ -4,7 +4,8 @@ const TYPES = ["video/webm;codecs=vp9,opus", "video/webm;codecs=vp8,opus", "vide
 function base64(blob) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
-    reader.onload = () => resolve(String(reader.result).split(",", 2)[1]);
+    // The type may have commas of its own ("codecs=vp9,opus"), base64 has none.
+    reader.onload = () => resolve(String(reader.result).split(",").at(-1));
     reader.onerror = () => reject(reader.error);
     reader.readAsDataURL(blob);
   });

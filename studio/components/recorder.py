@@ -7,6 +7,7 @@ import binascii
 from dataclasses import dataclass
 
 from studio.components.assets import component
+from visiongen.errors import MediaError
 
 LONGEST_RECORDING = 30
 """s"""
@@ -24,14 +25,18 @@ class Recording:
 
 
 def recorder(*, key: str) -> Recording | None:
-    """Shows the camera with a button to record; the recording in the run in which it arrives, else None."""
+    """Shows the camera with a button to record; the recording in the run in which it arrives, else None.
+
+    Raises:
+        MediaError: What arrived is no recording.
+    """
     result = component("recorder")(key=key, data={"longest": LONGEST_RECORDING}, on_recording_change=lambda: None)
     given = result.recording
     if not given:
         return None
     try:
         data = base64.b64decode(given["data"], validate=True)
-    except (binascii.Error, KeyError, TypeError, ValueError):
-        return None
+    except (binascii.Error, KeyError, TypeError, ValueError) as error:
+        raise MediaError("the recording did not arrive whole; record again, or upload a video") from error
     ending = ".mp4" if "mp4" in str(given.get("type")) else ".webm"
     return Recording(data=data, ending=ending, number=str(given.get("number")))

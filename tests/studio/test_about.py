@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import time
 
+import numpy as np
 import pytest
 
 from studio import installation
@@ -25,6 +26,15 @@ def test_it_names_versions_weights_and_rules(studio):
     assert weights_card()["sha256"][:16] in text
     for word in ("owners have agreed", "confirm that you may use the face", "sent nowhere", "marked as synthetic"):
         assert word in " ".join(text.split())
+
+
+def test_the_quality_of_the_weights_is_a_table_of_numbers(studio):
+    page, card = studio(PAGE), weights_card()["scores"]
+    table = page.dataframe[1].value
+    assert set(table.index) == set(card) and len(table.columns) >= 5
+    assert all(kind == np.float64 for kind in table.dtypes) and not table.isna().any().any()
+    ssim = next(name for name in table.columns if name.startswith("SSIM"))
+    assert table.loc["vae-gan", ssim] == card["vae-gan"]["ssim"]["mean"] > table.loc["copy", ssim]
 
 
 def test_the_device_is_found_without_loading_a_network_here(studio):

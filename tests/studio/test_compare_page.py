@@ -142,6 +142,10 @@ def test_settings_that_differ_are_named(finished_run):
         "enhancers": ("–", "sharpen"),
         "size": ("256", "–"),
     }
+    # Files are told by the names the user knows, not by where they are kept.
+    other = settings.replace(portrait="/kept/ab12.png", portrait_name="me.png", driving="/kept/cd34.mp4")
+    found = settings_that_differ(settings, other)
+    assert found == {"portrait": ("cartoon.png", "me.png"), "driving": ("driving.mp4", "another driving.mp4")}
 
 
 def test_the_better_run_is_named_by_the_direction_of_a_score(finished_run):

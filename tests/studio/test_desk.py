@@ -8,8 +8,8 @@ import time
 import pytest
 
 from studio.desk import Answer, Desk
-from studio.processes import WorkerDied
 from visiongen.errors import MediaError
+from visiongen.workers import WorkerDied
 
 
 @pytest.fixture

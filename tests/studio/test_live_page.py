@@ -22,12 +22,16 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from studio import live_route
+from studio.live_measuring import joined
 from studio.live_protocol import CameraPicture, MovedPicture, read_message
 from studio.live_recording import Recording, at_constant_rate
-from studio.live_route import PATH, is_same_origin, issue_ticket, routes, ticket, update_ticket
+from studio.live_route import PATH, is_same_origin, is_unfinished, issue_ticket, routes, ticket, update_ticket
 from studio.live_worker import LatestPicture, jpeg_of, picture_of
-from visiongen import MotionSettings
+from studio.store import Store
+from visiongen import MotionSettings, extract_motion, fit_motion, place, prepare_portrait
+from visiongen.landmarks import FaceMesh
 from visiongen.media import probe, read_frames
+from visiongen.motion import piece
 from visiongen.samples import sample
 
 PAGE = "app_pages/live.py"
@@ -162,8 +166,6 @@ def test_a_film_of_constant_rate_shows_the_newest_picture_there_is():
 
 
 def test_a_recording_without_pictures_says_so(tmp_path):
-    from visiongen import prepare_portrait
-
     with pytest.raises(Exception, match="no pictures"):
         Recording().save(tmp_path, live_settings(), prepare_portrait(sample("cartoon.png")))
     assert not list(tmp_path.iterdir())
@@ -193,16 +195,73 @@ def test_a_camera_moves_the_portrait_and_is_recorded(port, store, camera):
         assert max(np.abs(one.astype(int) - pictures[0]).mean() for one in pictures) > 1, "it moves"
         link.send(json.dumps({"do": "stop-recording"}))
         recorded = event(link, "recorded", "not-recorded")
-    assert recorded["event"] == "recorded", recorded
+        assert recorded["event"] == "recorded", recorded
+        assert is_unfinished(recorded["run"]), "its film is there, its landmarks are not yet"
+        measured = event(link, "measured")
+    assert measured["run"] == recorded["run"] and not is_unfinished(recorded["run"])
     run = store.get(recorded["run"])
     assert run.state == "done" and run.session == "tests" and run.size == (128, 128)
+    assert run.device in ("cpu", "cuda") and run.frames_per_second == pytest.approx(25)  # as the pictures' times say
     result, driving = (probe(run.folder / name) for name in ("result.mp4", "driving.mp4"))
     assert result.num_frames == driving.num_frames == run.frames
     assert run.settings.driving == str(run.folder / "driving.mp4")
     assert {"portrait.png", "thumbnail.jpg", "run.json"} <= {path.name for path in run.folder.iterdir()}
+    assert_is_a_full_run(run)
     comment = subprocess.run(["strings", "-n", "8", run.folder / "result.mp4"], capture_output=True, text=True)
     if comment.returncode == 0:
         assert "synthetic" in comment.stdout.lower()
+
+
+def assert_is_a_full_run(run):
+    """Inspect and Compare find in a recording what they find in any other run."""
+    tracks, frames = run.tracks(), run.frames
+    for name in ("driving", "target", "generated"):
+        assert tracks[name].shape == (frames, 478, 3) and not np.isnan(tracks[name]).any(), name
+    assert tracks["result_size"].tolist() == [128, 128] and tracks["driving_size"].tolist() == [240, 240]
+    assert tracks["driver_rotation"].shape == tracks["rotation"].shape == (frames, 3, 3)
+    # What was wanted came out, and the driver's landmarks are on the driver: both within 2 % of the picture.
+    error = np.linalg.norm(tracks["generated"][:, :468, :2] - tracks["target"][:, :468, :2], axis=-1)
+    assert error.mean() < 2.6
+    with FaceMesh(max_faces=1) as mesh:
+        seen = mesh(next(read_frames(probe(run.folder / "driving.mp4"))).pixels[0])[0]
+    assert np.abs(seen - tracks["driving"][0])[:, :2].mean() < 2
+    assert np.ptp(tracks["target"], axis=0).max() > 1, "it moves"
+    assert {"stability", "identity_proxy", "ksr"} <= set(run.series()) and run.summary["identity_proxy"] > 0
+    assert all(problem.kind != "poor-reference" for problem in run.problems()) and not run.warnings
+    assert run.id in [one.id for one in Store(run.folder.parents[1]).runs() if one.file("tracks.npz")]
+
+
+@pytest.mark.slow
+def test_a_recording_is_kept_when_its_page_goes(port, store, camera):
+    """Who leaves while recording finds in the Gallery what was recorded until then."""
+    before = {run.id for run in store.runs()}
+    with opened(port, issue_ticket(live_settings(), session="leaves", store=store, size=128)) as link:
+        event(link, "ready")
+        link.recv(timeout=30)
+        link.send(json.dumps({"do": "record"}))
+        for number in range(1, 9):
+            link.send(CameraPicture(number, number / 25, camera[number]).pack())
+            link.recv(timeout=60)
+    until = time.monotonic() + 90
+    while live_route._open_sessions and time.monotonic() < until:
+        time.sleep(0.05)
+    (run,) = [one for one in store.runs("leaves") if one.id not in before]
+    assert run.state == "done" and run.frames >= 7 and run.file("tracks.npz"), run.problem
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_frames_without_a_face_hold_the_portrait_as_it_was(absolute):
+    portrait = prepare_portrait(sample("cartoon.png"))
+    clip = probe(sample("driving.mp4"), end=0.1)
+    settings = MotionSettings(mode="absolute" if absolute else "relative")
+    moved = fit_motion(portrait, extract_motion(clip.path, end=0.1), settings)[1]
+    one, two = piece(moved, slice(0, 1)), piece(moved, slice(1, 2))
+    track = joined([None, one, None, two], portrait, np.arange(4) / 25)
+    assert track.visible.tolist() == [False, True, False, True]
+    points = place(track).points
+    assert np.abs(points[0] - portrait.landmarks).max() < 1, "the portrait itself, before anything was seen"
+    assert np.abs(points[[1, 3]] - place(moved).points[:2]).max() < 0.1
+    assert np.array_equal(points[2], points[1])
 
 
 def test_a_crowd_of_pictures_does_not_lengthen_the_delay(port, store, camera):

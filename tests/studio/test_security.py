@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from studio import live_route
 from studio.gate import HOSTS_VARIABLE, is_own_host, refusal
 from studio.headers import CONTENT_POLICY
-from studio.processes import WorkerProcess
+from studio.processes import studio_worker
 from studio.settings import Part
 from visiongen.errors import VisionGenError
 
@@ -182,7 +182,7 @@ def test_modules_of_the_working_folder_and_of_uploads_are_not_loaded(server, tmp
     lay_trap(uploads, tmp_path / "sprung")
     lay_trap(tmp_path, tmp_path / "sprung")
     monkeypatch.chdir(tmp_path)
-    worker = WorkerProcess("render", tmp_path / "logs")
+    worker = studio_worker("render", tmp_path / "logs")
     task = {"do": "render", "root": str(tmp_path), "folder": str(tmp_path)}
     settings = sample_settings(portrait=str(uploads / "cv2.py"), generator=Part(name="trap"))
     try:

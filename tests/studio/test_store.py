@@ -141,6 +141,24 @@ def test_a_run_that_is_not_over_is_not_exported(own_store, tmp_path):
         own_store.export_project([], tmp_path / "project.zip")
 
 
+def test_what_was_left_half_done_is_not_taken_along(own_store, tmp_path):
+    run = finished(own_store)
+    whole = set(
+        own_store.export_project([run.id], tmp_path / "a.zip") and zipfile.ZipFile(tmp_path / "a.zip").namelist()
+    )
+    (run.folder / ".result.mp4.x1.frames").mkdir()
+    (run.folder / ".result.mp4.x1.frames" / "0.jpg").write_bytes(b"half")
+    for name in (".result.mp4.part", ".run.json.part", ".hidden.png", "notes.txt", "result.mp4.part"):
+        (run.folder / name).write_bytes(b"half")
+    (run.folder / "result-png").mkdir()
+    (run.folder / "result-png" / "0.png").write_bytes(b"a folder of pictures has its zip")
+    again = own_store.export_project([run.id], tmp_path / "b.zip")
+    assert set(zipfile.ZipFile(again).namelist()) == whole
+    (taken,) = Store(tmp_path / "other").import_project(again, "them")
+    assert not [path.name for path in taken.folder.iterdir() if path.name.startswith(".")]
+    assert not list(tmp_path.glob(".*")), "nothing half-written is left beside the zip"
+
+
 def hostile_zip(path, files: dict[str, bytes], *, project=b'{"format": 1, "runs": ["a"]}'):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("project.json", project)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from renders import sample_settings, wait_for
 
+from studio.heard import is_unsigned
+from studio.jobs import JobQueue
 from studio.settings import Settings
 from studio.uploads import upload_folder
 from studio.verifying import verify_upload
 from visiongen.errors import MediaError, VisionGenError
+from visiongen.marking.certificates import CREDENTIALS_VARIABLE
 from visiongen.marking.credentials import read_credentials
 from visiongen.marking.settings import CORNERS
 
@@ -34,6 +39,25 @@ def test_other_formats_of_a_run_are_signed_too(finished_run, job_queue):
     file = Path(job_queue.ask({**task, "settings": finished_run.settings.to_dict()})["file"])
     made = read_credentials(file)
     assert made.proves_generation and made.settings["settings"]["seed"] == finished_run.settings.seed
+
+
+@pytest.mark.slow
+def test_a_result_that_could_not_be_signed_says_so(tmp_path, monkeypatch, studio, store, job_queue):
+    """A folder without certificates: the film is worth having, and every page that shows it tells."""
+    monkeypatch.setenv(CREDENTIALS_VARIABLE, str(tmp_path / "none"))
+    with closing(JobQueue(store)) as queue:
+        job = wait_for(queue, queue.submit(sample_settings(end=0.2), "tests", "Unsigned"))
+        task = {"do": "convert", "folder": str(store.get(job.id).folder), "exporter": "gif"}
+        answer = queue.ask({**task, "settings": store.get(job.id).settings.to_dict()})
+    run = store.get(job.id)
+    assert job.state == "done" and read_credentials(run.folder / "result.mp4") is None
+    assert is_unsigned(run.warnings) and is_unsigned(answer["warnings"]) and "result.gif" in answer["warnings"][0]
+    page = studio(run=run.id, view="Result")
+    (told,) = [one.value for one in page.warning if "Not signed" in one.value]
+    assert "chain.pem" in told and "put" in told
+    gallery = studio("app_pages/gallery.py")
+    assert any("not signed" in one.value for one in gallery.caption)
+    store.delete(run.id)
 
 
 def test_the_page_shows_what_was_found(studio):

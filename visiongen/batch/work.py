@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from visiongen.errors import VisionGenError
-from visiongen.memory import give_back_memory
+from visiongen.memory import give_back_memory, resident_bytes
 from visiongen.shortages import shortage
 
 _MOST_KEPT = 3
@@ -102,8 +100,5 @@ def _warnings() -> Iterator[list[str]]:
 
 def memory_mb(pid: int | str = "self") -> float | None:
     """Memory that a process takes now, MB; None where the system does not tell."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
-    except (OSError, ValueError, IndexError, AttributeError):
-        return None
+    found = resident_bytes(pid)
+    return None if found is None else round(found / 2**20, 1)

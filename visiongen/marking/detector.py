@@ -18,7 +18,7 @@ from scipy import fft
 from scipy.special import gammaincc, log_ndtr
 
 from visiongen.marking.patterns import BITS, SIDE, STEP, SYMBOLS, Payload, band, pattern, pattern_names, payload_of
-from visiongen.marking.whitening import brightness, whitened
+from visiongen.marking.whitening import brightness, evened, whitened
 
 LIMIT = 1e-6
 """A find counts when chance alone would give fewer than so many in one film."""
@@ -65,10 +65,10 @@ class Evidence:
 
     @property
     def mean(self) -> np.ndarray:
-        """(h, w) float32."""
+        """(h, w) float32, see `visiongen.marking.whitening.evened`."""
         if self._sum is None:
             raise ValueError("no frame was added")
-        return self._sum / self.num_frames
+        return evened(self._sum / self.num_frames)
 
 
 def detect(frames: Iterable[np.ndarray], *, key: str = "") -> WatermarkFinding:
@@ -90,24 +90,39 @@ def search(
     residual: np.ndarray, *, key: str = "", num_frames: int = 1, scales: Sequence[float] = SCALES
 ) -> WatermarkFinding:
     """The best find in a whitened film (h, w), whose shorter side is that of a tile, at some scales."""
-    best: tuple[float, WatermarkFinding] | None = None
+    return searches(residual, (key,), num_frames=num_frames, scales=scales)[0]
+
+
+def searches(
+    residual: np.ndarray, keys: Sequence[str], *, num_frames: int = 1, scales: Sequence[float] = SCALES
+) -> list[WatermarkFinding]:
+    """`search` for every one of some keys, in less time than one after the other."""
+    best: dict[str, tuple[float, WatermarkFinding]] = {}
     for mirrored in (False, True):
         seen = np.ascontiguousarray(residual[:, ::-1]) if mirrored else residual
         for scale in scales:
-            if best is not None and best[0] > _BEYOND_DOUBT and scale < best[1].scale * _PAST:
+            left = [key for key in keys if key not in best or not _is_settled(*best[key], scale)]
+            if not left:
                 break
             spectrum = whitened_spectrum(folded(seen, scale))
-            for surprise, strengths, symbols in _candidates(spectrum, key):
-                if best is None or surprise > best[0]:
-                    payload = payload_of(symbols)
-                    found = WatermarkFinding(
-                        found=False, payload=payload, strengths=strengths, scale=scale, mirrored=mirrored
-                    )
-                    best = surprise, found
+            for key in left:
+                for surprise, strengths, symbols in _candidates(spectrum, key):
+                    if key not in best or surprise > best[key][0]:
+                        how = {"strengths": strengths, "scale": scale, "mirrored": mirrored}
+                        best[key] = surprise, WatermarkFinding(found=False, payload=payload_of(symbols), **how)
+    return [_judged(best.get(key), len(scales), num_frames) for key in keys]
+
+
+def _is_settled(surprise: float, finding: WatermarkFinding, scale: float) -> bool:
+    return surprise > _BEYOND_DOUBT and scale < finding.scale * _PAST
+
+
+def _judged(best: tuple[float, WatermarkFinding] | None, num_scales: int, num_frames: int) -> WatermarkFinding:
+    """The best find with its chance, and without what it says where that is too large."""
     if best is None:  # nothing is like the pattern, not even a little: a picture without any detail
         return WatermarkFinding(found=False, num_frames=num_frames)
     surprise, finding = best
-    tried = SIDE * SIDE * len(scales) * 2
+    tried = SIDE * SIDE * num_scales * 2
     chance = float(min(1.0, tried * gammaincc(1 + SYMBOLS, surprise)))  # of a chi-squared distribution
     found = chance < LIMIT
     return WatermarkFinding(

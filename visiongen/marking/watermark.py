@@ -15,7 +15,7 @@ from visiongen.marking.patterns import SIDE, Payload, pattern_names, shift_of, s
 from visiongen.marking.whitening import brightness, tile_scale, whitened
 
 MOST_COST = 0.0033
-"""Loss of SSIM in the first frame, which decides how strong the mark is."""
+"""Loss of SSIM in the first frame, which decides how strong the mark is. At 0.005 it begins to show on plain walls."""
 LEAST, MOST = 0.35, 1.6
 """Deviation of the mark in quiet regions, grey levels of 255."""
 _FIRST, _ROUNDS = 0.7, 3

@@ -16,8 +16,10 @@ from visiongen.marking.patterns import SIDE
 WINDOW = 16
 """Rows and columns of a window, in pixels of the tile; neighbours overlap by three quarters."""
 _HOP = WINDOW // 4
-_FLOOR = 10.0
+_FLOOR = 30.0
 """Amplitude below which frequencies of a window count alike: what encoders leave there is noise."""
+_AROUND, _LEAST = 8.0, 0.3
+"""Of `evened`: reach in pixels of the tile, and what is added to the deviation around a pixel, of that of the whole."""
 
 
 def tile_scale(shape: tuple[int, ...]) -> float:
@@ -55,3 +57,13 @@ def whitened(luma: np.ndarray) -> np.ndarray:
             out[i : i + rows, j : j + columns] += pieces[:, :, i * _HOP : (i + 1) * _HOP, j * _HOP : (j + 1) * _HOP]
     image = out.swapaxes(1, 2).reshape((rows + blocks) * _HOP, (columns + blocks) * _HOP)
     return image[WINDOW : WINDOW + height, WINDOW : WINDOW + width]
+
+
+def evened(residual: np.ndarray) -> np.ndarray:
+    """(h, w) float32: the mean of whitened frames, of like strength all over.
+
+    Where the picture moves, what is left of it averages out, and the mark stands clear; where it stands still it does not.
+    """
+    power = residual * residual
+    deviation = np.sqrt(cv2.GaussianBlur(power, (0, 0), _AROUND))
+    return residual / (deviation + _LEAST * np.sqrt(power.mean()) + 1e-12)

@@ -40,11 +40,11 @@ class VaeGanConfig:
     """Channels of the latent, 32 x 32."""
     encoder: tuple[int, int, int] = (24, 48, 64)
     """Channels at 128, 64 and 32; the first two are also the skip features' widths before reduction."""
-    skips: tuple[int, int] = (12, 32)
+    skips: tuple[int, int] = (8, 24)
     """Channels of the skip features at 128 and at 64."""
     motion: tuple[int, int, int, int] = (32, 48, 64, 96)
     """Channels of the motion U-Net at 64, 32, 16 and 8."""
-    decoder: tuple[int, int, int] = (64, 40, 24)
+    decoder: tuple[int, int, int] = (64, 32, 16)
     """Channels of the decoder at 32, 64 and 128."""
     residual_motion: bool = True
     """Add learned motion to the geometric candidates (off for the ablation)."""

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
+
+from visiongen.memory import resident_bytes
 
 _EVERY = 0.05
-
-
-def resident_bytes(pid: int) -> int | None:
-    """Memory that a process takes now; None where the system does not tell, or the process is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError, AttributeError):
-        return None
 
 
 class MemoryWatch:

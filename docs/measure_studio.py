@@ -1,0 +1,233 @@
+"""Measures how quick the studio feels in a real browser, and writes docs/studio-speed.md.
+
+    python docs/measure_studio.py [--repeats 5] [--live-seconds 20]
+
+A studio of its own on this machine, the system's Chromium without a window, 1440 x 900. **First paint**: from asking for the
+address until the browser paints the first content, and until the Render button can be seen; a new browser profile each time.
+**Page switch**: from the click in the navigation until the page's own heading is there and nothing runs any more; every page,
+first and second visit. **Scrubbing**: how many different frames the scrubber draws in a second while its slider is
+dragged over the clip, asked once per screen refresh (a browser without a window refreshes 60 times a second).
+**Live**: what the page shows after a while with a film as the camera.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+from page_section import put
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from visiongen.media import probe, read_frames
+from visiongen.samples import sample
+
+HERE = Path(__file__).parent
+PAGE = HERE / "studio-speed.md"
+PAGES = (
+    "Failure cases",
+    "Compare",
+    "Metrics",
+    "Rate",
+    "Live",
+    "Gallery",
+    "Plugins",
+    "Verify",
+    "About",
+    "Inspect",
+    "Animate",
+)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SCRUB = """
+async (seconds) => {
+  const find = (root) => root.querySelector('.scrubber') ??
+    [...root.querySelectorAll('*')].map((one) => one.shadowRoot && find(one.shadowRoot)).find(Boolean);
+  const root = find(document), range = root.querySelector('input.time'), last = Number(range.max);
+  const drawn = Number(root.dataset.draws), seen = new Set(), begun = performance.now();
+  let refreshes = 0, at = 0, changes = 0, before = root.dataset.frame;
+  while (performance.now() - begun < 1000 * seconds) {
+    at = (at + 1) % (2 * last);
+    range.value = at <= last ? at : 2 * last - at;
+    range.dispatchEvent(new Event('input', { bubbles: true }));
+    await new Promise(requestAnimationFrame);
+    await new Promise((done) => setTimeout(done, 0));
+    refreshes += 1;
+    changes += root.dataset.frame !== before;
+    before = root.dataset.frame;
+    seen.add(before);
+  }
+  const spent = (performance.now() - begun) / 1000;
+  return { drawn: (Number(root.dataset.draws) - drawn) / spent, changes: changes / spent, refreshes: refreshes / spent,
+           frames: seen.size };
+}
+"""
+
+
+@contextlib.contextmanager
+def studio(folder: Path) -> Iterator[str]:
+    """The address of a studio of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(HERE.parent / "studio" / "app.py"),
+        "--server.port",
+        str(port),
+    ]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, "VISIONGEN_STUDIO_DATA": str(folder / "data")},
+            stdout=log,
+            stderr=log,
+        )
+    address = f"http://127.0.0.1:{port}/"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def first_paint(browser: Browser, address: str, repeats: int) -> tuple[list[float], list[float]]:
+    """Seconds to the first content, and to the Render button; the very first visit, which loads the studio, is apart."""
+    paints, usable = [], []
+    for _ in range(repeats + 1):
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        begun = time.perf_counter()
+        page.goto(address, wait_until="commit")
+        page.locator(".st-key-render button").wait_for(timeout=120_000)
+        usable.append(time.perf_counter() - begun)
+        paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"))
+        context.close()
+    return paints, usable
+
+
+def rendered(page: Page, address: str) -> None:
+    """A short run of the samples, so that all pages have something to show."""
+    page.goto(address)
+    page.locator(".st-key-render button:not([disabled])").wait_for()
+    page.get_by_role("heading", name="Movement").click()
+    page.keyboard.press("Control+Enter")
+    page.locator("[class*=st-key-download-mp4] button").wait_for(timeout=600_000)
+
+
+def switches(page: Page) -> dict[str, list[float]]:
+    """Page -> seconds until it is there, two visits each."""
+    found: dict[str, list[float]] = {name: [] for name in PAGES}
+    for _ in range(2):
+        for name in PAGES:
+            page.evaluate("document.querySelectorAll('h1').forEach((one) => one.dataset.old = 'yes')")
+            link = page.get_by_test_id("stSidebarNavLink").filter(has_text=name).first
+            begun = time.perf_counter()
+            link.click()
+            page.wait_for_function(
+                "() => [...document.querySelectorAll('h1')].some((one) => !one.dataset.old) && "
+                "!document.querySelector('[data-testid=stStatusWidget]') && !document.querySelector('[data-stale=true]')",
+                timeout=60_000,
+            )
+            found[name].append(time.perf_counter() - begun)
+            page.wait_for_timeout(700)
+    return found
+
+
+def scrubbing(page: Page) -> dict[str, float]:
+    """Frames a second while the slider is dragged, after the frames have come."""
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Inspect").first.click()
+    page.locator(".scrubber[data-state=ready]").wait_for(timeout=60_000)
+    page.wait_for_timeout(2000)
+    page.evaluate(SCRUB, 2)  # decodes what is near
+    return page.evaluate(SCRUB, 4)
+
+
+def camera_film(path: Path) -> Path:
+    """The sample clip as the Motion-JPEG that Chromium takes for a camera."""
+    with path.open("wb") as film:
+        for batch in read_frames(probe(sample("driving.mp4"))):
+            for pixels in batch.pixels:
+                bgr = cv2.cvtColor(cv2.resize(pixels, (480, 480)), cv2.COLOR_RGB2BGR)
+                wide = cv2.copyMakeBorder(bgr, 0, 0, 80, 80, cv2.BORDER_CONSTANT, value=(90, 90, 90))
+                film.write(cv2.imencode(".jpg", wide)[1].tobytes())
+    return path
+
+
+def live(page: Page, address: str, seconds: float) -> tuple[float, float]:
+    """Frames a second and 95th percentile of the delay (ms) that the page Live shows."""
+    page.goto(f"{address}live")
+    page.get_by_role("button", name="Start camera").click()
+    page.locator(".live[data-frames]").wait_for(state="attached", timeout=120_000)
+    page.wait_for_timeout(1000 * seconds)
+    shown = page.locator(".live").evaluate("one => ({ ...one.dataset })")
+    return float(shown["fps"]), float(shown["p95"])
+
+
+def main() -> None:
+    """Measures and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--live-seconds", type=float, default=20)
+    asked = parser.parse_args()
+    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    with tempfile.TemporaryDirectory() as name, studio(Path(name)) as address, sync_playwright() as starter:
+        folder = Path(name)
+        browser = starter.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        paints, usable = first_paint(browser, address, asked.repeats)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(120_000)
+        rendered(page, address)
+        pages = switches(page)
+        scrub = scrubbing(page)
+        browser.close()
+        flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+                 f"--use-file-for-fake-video-capture={camera_film(folder / 'camera.mjpeg')}"]  # fmt: skip
+        browser = starter.chromium.launch(executable_path=program, args=flags)
+        page = browser.new_context(permissions=["camera"]).new_page()
+        page.set_default_timeout(120_000)
+        rate, delay = live(page, address, asked.live_seconds)
+        browser.close()
+    firsts, seconds = ([visits[i] for visits in pages.values()] for i in (0, 1))
+    worst = max(pages, key=lambda one: pages[one][1])
+    rows = [
+        "| what | target | measured |",
+        "|---|---|---|",
+        f"| first paint, median of {asked.repeats} (first visit of a fresh studio) | < 2 s | "
+        f"{statistics.median(paints[1:]):.2f} s ({paints[0]:.2f} s) |",
+        f"| Render button there | | {statistics.median(usable[1:]):.2f} s ({usable[0]:.2f} s) |",
+        f"| page switch, second visit, median of {len(pages)} pages (worst: {worst}) | < 0.5 s | "
+        f"{statistics.median(seconds):.2f} s ({max(seconds):.2f} s) |",
+        f"| page switch, first visit | | {statistics.median(firsts):.2f} s ({max(firsts):.2f} s) |",
+        f"| scrubbing, frames drawn a second | 60 | {scrub['changes']:.0f} of {scrub['refreshes']:.0f} refreshes |",
+        f"| live, frames a second | >= 20 | {rate:.1f} |",
+        f"| live, delay, 95th percentile | <= 120 ms | {delay:.0f} ms |",
+    ]
+    rows += ["", "Pages, first and second visit, s: "
+             + "; ".join(f"{one} {a:.2f}, {b:.2f}" for one, (a, b) in pages.items()) + "."]  # fmt: skip
+    print(*rows, sep="\n")
+    put(PAGE, "measured", "\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
