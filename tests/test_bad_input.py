@@ -62,6 +62,7 @@ def test_all_files(runner, seed):
     assert not found, "\n".join(found[:SHOWN])
 
 
+@pytest.mark.slow
 def test_the_net_has_no_holes(runner):
     """What the runner looks for is found where it happens: with files that good readers do read."""
     good = next(one for one in corpus(runner.trap) if one.kind == "wrong suffix" and "picture" in one.readers)

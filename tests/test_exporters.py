@@ -433,6 +433,7 @@ print(max(marks[-5:]) - max(marks[20:25]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="measures memory as Linux tells it")
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_memory_does_not_grow_with_length(tmp_path: Path, name: str) -> None:

@@ -208,6 +208,7 @@ def test_weights_are_checked_and_fetched_only_on_request(tmp_path):
     assert not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_lpips_and_inception_have_the_published_shape():
     import torch
 

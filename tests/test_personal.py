@@ -28,6 +28,7 @@ def test_a_clip_is_cropped_alike_in_all_frames_and_landmarks_stay_on_the_face(tm
     assert len(PairDataset(tmp_path / "out").clips) == 1
 
 
+@pytest.mark.slow
 def test_a_single_picture_is_learnt_from_with_the_sample_clips_motion(tmp_path):
     out = tmp_path / "anna.safetensors"
     assert personalise(PersonalConfig(sources=(sample("painting.png"),), out=out, images=8)) == out

@@ -344,6 +344,7 @@ def camera_film(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.timeout(600)
 def test_a_browsers_camera_moves_the_portrait(tmp_path):

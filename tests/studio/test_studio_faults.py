@@ -145,6 +145,7 @@ def small_disk(tmp_path, monkeypatch):
     subprocess.run(["umount", "-l", str(folder)], capture_output=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_before_the_work_and_during_it(small_disk, monkeypatch):
     root = small_disk("500k")
     store = Store(root)
