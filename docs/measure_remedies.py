@@ -117,8 +117,9 @@ def _seen(portrait: Portrait, motion: MotionTrack, settings: MotionSettings, aff
     error = np.linalg.norm(found - asked[:, :468, :2], axis=-1).mean(1) * zoom
     lost = np.isnan(error)
     error[lost] = 0.5 * np.median(np.ptp(asked[:, :468, 0], axis=1)) * zoom
-    known = affected & ~np.isnan(jitter(found))
-    return float(error[affected].mean()), float(jitter(found)[known].mean() * zoom), float(lost[affected].mean())
+    shaken = jitter(found)[affected & ~lost] * zoom
+    steady = float(np.nanmean(shaken)) if np.isfinite(shaken).any() else np.nan  # no face in any of them
+    return float(error[affected].mean()), steady, float(lost[affected].mean())
 
 
 def main() -> None:
