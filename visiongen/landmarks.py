@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 
 import cv2
 import numpy as np
@@ -75,7 +75,8 @@ class FaceMesh:
                 refine_landmarks=True,
                 min_detection_confidence=min_confidence,
             )
-            self._mesh.process(np.zeros((64, 64, 3), np.uint8))  # its last start-up notes come with the first picture
+            self._mesh.process(np.zeros((64, 64, 3), np.uint8))  # most start-up notes come with the first picture
+        self._quiet = False
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Landmarks of all faces in `image`, largest face first.
@@ -91,7 +92,9 @@ class FaceMesh:
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         try:
-            found = self._mesh.process(np.ascontiguousarray(image)).multi_face_landmarks or []
+            with nullcontext() if self._quiet else silent_stderr():  # and the last ones with the first face
+                found = self._mesh.process(np.ascontiguousarray(image)).multi_face_landmarks or []
+            self._quiet = self._quiet or bool(found)
         except (RuntimeError, ValueError) as error:
             raise VisionGenError(f"MediaPipe Face Mesh failed on a {width} x {height} picture: {error}") from error
         faces = np.array([[(p.x, p.y, p.z) for p in face.landmark] for face in found], np.float32)
