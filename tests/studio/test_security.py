@@ -227,3 +227,20 @@ def test_no_program_is_started_through_a_shell():
         assert call.func.attr not in ("system", "popen"), path
         assert not any(keyword.arg == "shell" for keyword in call.keywords), path
         assert not isinstance(call.args[0], ast.Constant | ast.JoinedStr), path
+
+
+def test_a_browser_is_the_same_whatever_its_cookie_looks_like_today(server):
+    """The mask of the cookie changes with every answer; who is asking must not."""
+    from studio.session import unmasked
+
+    cookies = set()
+    cookie = re.search(r"_streamlit_xsrf=([^;]+)", ask(server, "/_stcore/health")[1]["set-cookie"])[1].strip('"')
+    cookies.add(cookie)
+    for _ in range(3):
+        answer = ask(server, "/_stcore/health", Cookie=f"_streamlit_xsrf={cookie}")[1].get("set-cookie", "")
+        if found := re.search(r"_streamlit_xsrf=([^;]+)", answer):
+            cookies.add(found[1].strip('"'))
+    stranger = re.search(r"_streamlit_xsrf=([^;]+)", ask(server, "/_stcore/health")[1]["set-cookie"])[1].strip('"')
+    assert len(cookies) > 1 and len({unmasked(one) for one in cookies}) == 1, cookies
+    assert unmasked(stranger) != unmasked(cookie)
+    assert unmasked("2|0102|0103|5") == b"\x00\x01" and unmasked("anything else") == b"anything else"
