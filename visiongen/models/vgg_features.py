@@ -10,6 +10,7 @@ model for image animation", 2019.
 
 from __future__ import annotations
 
+import logging
 import pickle
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from visiongen.errors import WeightsError
+
+logger = logging.getLogger(__name__)
 
 _WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512)
 """Channels of the convolutions up to relu5_1; 0 is a pooling."""
@@ -54,6 +57,7 @@ class VggFeatures(nn.Module):
             raise WeightsError(
                 f"{path}: no weights of torchvision's VGG19 ({reason}); give vgg19-dcbb9e9d.pth"
             ) from error
+        logger.warning("%s is a pickle, the old format of PyTorch: only its tensors are read", Path(path).name)
         self.requires_grad_(False)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
