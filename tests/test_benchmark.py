@@ -19,6 +19,7 @@ def media_files(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_whole_job_is_measured_and_written(media_files, tmp_path):
     config = BenchmarkConfig(
         portrait=media_files / "head.png", driving=media_files / "head.mp4", generators=("warp",), sizes=(128,),

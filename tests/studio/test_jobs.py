@@ -165,6 +165,7 @@ def test_a_killed_worker_costs_only_its_job(store, job_queue):
     assert wait_for(job_queue, job_queue.submit(sample_settings(), "tests")).state == "done"
 
 
+@pytest.mark.slow
 def test_two_sessions_at_once(store, job_queue):
     ids = {who: job_queue.submit(sample_settings(seed=number), who) for number, who in enumerate(("anna", "ben"))}
     assert {one.session for one in job_queue.active("anna")} <= {"anna"}

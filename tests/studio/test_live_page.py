@@ -264,6 +264,7 @@ def test_frames_without_a_face_hold_the_portrait_as_it_was(absolute):
     assert np.array_equal(points[2], points[1])
 
 
+@pytest.mark.slow
 def test_a_crowd_of_pictures_does_not_lengthen_the_delay(port, store, camera):
     """All pictures are answered, most of them as left out, and the newest is always among the drawn ones."""
     key = issue_ticket(live_settings(), session="tests", store=store, size=128)
