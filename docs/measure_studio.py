@@ -4,8 +4,8 @@
 
 A studio of its own on this machine, the system's Chromium without a window, 1440 x 900. **First paint**: from asking for the
 address until the browser paints the first content, and until the Render button can be seen; a new browser profile each time.
-**Page switch**: from the click in the navigation until the page's own heading is there and nothing runs any more; every page,
-first and second visit. **Scrubbing**: how many different frames the scrubber draws in a second while its slider is
+**Page switch**: from the click in the navigation until the page has its own title and headings and nothing runs any
+more; every page, first and second visit. **Scrubbing**: how many different frames the scrubber draws in a second while its slider is
 dragged over the clip, asked once per screen refresh (a browser without a window refreshes 60 times a second).
 **Live**: what the page shows after a while with a film as the camera.
 """
@@ -140,13 +140,14 @@ def switches(page: Page) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {name: [] for name in PAGES}
     for _ in range(2):
         for name in PAGES:
-            page.evaluate("document.querySelectorAll('h1').forEach((one) => one.dataset.old = 'yes')")
-            link = page.get_by_test_id("stSidebarNavLink").filter(has_text=name).first
+            before = page.title()
+            link = page.get_by_role("link").filter(has_text=name).first
             begun = time.perf_counter()
             link.click()
             page.wait_for_function(
-                "() => [...document.querySelectorAll('h1')].some((one) => !one.dataset.old) && "
-                "!document.querySelector('[data-testid=stStatusWidget]') && !document.querySelector('[data-stale=true]')",
+                "(before) => document.title !== before && !document.querySelector('[data-testid=stStatusWidget]') && "
+                "!document.querySelector('[data-stale=true]') && document.querySelector('h1, h2')",
+                arg=before,
                 timeout=60_000,
             )
             found[name].append(time.perf_counter() - begun)
@@ -156,7 +157,7 @@ def switches(page: Page) -> dict[str, list[float]]:
 
 def scrubbing(page: Page) -> dict[str, float]:
     """Frames a second while the slider is dragged, after the frames have come."""
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="Inspect").first.click()
+    page.get_by_role("link").filter(has_text="Inspect").first.click()
     page.locator(".scrubber[data-state=ready]").wait_for(timeout=60_000)
     page.wait_for_timeout(2000)
     page.evaluate(SCRUB, 2)  # decodes what is near
