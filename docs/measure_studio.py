@@ -5,8 +5,8 @@
 A studio of its own on this machine, the system's Chromium without a window, 1440 x 900. **First paint**: from asking for the
 address until the browser paints the first content, and until the Render button can be seen; a new browser profile each time.
 **Page switch**: from the click in the navigation until the page has its own title and headings and nothing runs any
-more; every page, first and second visit. **Scrubbing**: how many different frames the scrubber draws in a second while its slider is
-dragged over the clip, asked once per screen refresh (a browser without a window refreshes 60 times a second).
+more; every page, first and second visit. **Scrubbing**: how many different frames the scrubber draws in a second while its
+slider is dragged over the clip, asked once per screen refresh (a browser without a window refreshes 60 times a second).
 **Live**: what the page shows after a while with a film as the camera.
 """
 
