@@ -4,7 +4,7 @@
 
 A studio of its own on this machine, the system's Chromium without a window, 1440 x 900. **First paint**: from asking for the
 address until the browser paints the first content, and until the Render button can be seen; a new browser profile each time.
-**Page switch**: from the click in the navigation until the page has its own title and headings and nothing runs any
+**Page switch**: from the click in the navigation until the page has its own address and text and nothing runs any
 more; every page, first and second visit. **Scrubbing**: how many different frames the scrubber draws in a second while its
 slider is dragged over the clip, asked once per screen refresh (a browser without a window refreshes 60 times a second).
 **Live**: what the page shows after a while with a film as the camera.
@@ -140,15 +140,15 @@ def switches(page: Page) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {name: [] for name in PAGES}
     for _ in range(2):
         for name in PAGES:
-            before = page.title()
+            before = page.url
             link = page.get_by_role("link").filter(has_text=name).first
             begun = time.perf_counter()
             link.click()
             page.wait_for_function(
-                "(before) => document.title !== before && !document.querySelector('[data-testid=stStatusWidget]') && "
-                "!document.querySelector('[data-stale=true]') && document.querySelector('h1, h2')",
+                "(before) => location.href !== before && !document.querySelector('[data-testid=stStatusWidget]') && "
+                "!document.querySelector('[data-stale=true]') && document.querySelector('[data-testid=stMain] p')",
                 arg=before,
-                timeout=60_000,
+                timeout=15_000,
             )
             found[name].append(time.perf_counter() - begun)
             page.wait_for_timeout(700)
