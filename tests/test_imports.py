@@ -22,6 +22,7 @@ LAYERS = (
         "faces",
         "motion",
         "retarget",
+        "rasterise",
         "flow",
         "registration",
         "mouth",

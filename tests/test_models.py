@@ -69,7 +69,8 @@ def test_shapes_are_those_of_the_comments(result, network):
     config = network.config
     assert generated.shape == moved.shape == painting.colour.shape == painting.shading.shape == (3, 3, SIZE, SIZE)
     assert code.mean.shape == code.log_variance.shape == (3, config.latent, 32, 32)
-    assert code.fine.shape == (3, config.skips[0], 128, 128) and code.middle.shape == (3, config.skips[1], 64, 64)
+    assert code.near.shape == (3, 3 + config.skips[0], 128, 128) and code.middle.shape == (3, config.skips[1], 64, 64)
+    assert code.small.shape == (3, 4, 64, 64)
     assert motion.flow.shape == (3, G, G, 2) and motion.weights.shape == (3, K, G, G)
     assert motion.residual.shape == (3, 2, 64, 64) and motion.occlusion.shape == (3, 1, 64, 64)
     assert motion.coarse.shape == (3, config.motion[0], 64, 64) and motion.deep.shape == (3, config.motion[1], 32, 32)
@@ -248,7 +249,7 @@ def test_kl_is_zero_for_a_standard_normal_and_positive_elsewhere():
     zero = torch.zeros(1, 2, 4, 4)
 
     def code(mean: torch.Tensor, log_variance: torch.Tensor) -> vae_gan.PortraitCode:
-        return vae_gan.PortraitCode(mean, log_variance, zero, zero)
+        return vae_gan.PortraitCode(mean, log_variance, zero, zero, zero)
 
     assert losses.kl(code(zero, zero)) == 0
     assert float(losses.kl(code(zero + 2, zero))) == pytest.approx(2)
@@ -258,7 +259,7 @@ def test_kl_is_zero_for_a_standard_normal_and_positive_elsewhere():
 def test_smoothness_is_zero_for_the_prior_alone(inputs, network):
     portrait, frame = inputs
     with torch.no_grad():
-        motion = network.move(portrait["picture"], portrait["matte"], **frame)
+        motion = network.move(network.encode(**{k: portrait[k] for k in ("picture", "source_maps", "matte")}), **frame)
     assert 0 < losses.smoothness(motion) < 0.02
     rough = motion._replace(residual=torch.rand_like(motion.residual))
     assert losses.smoothness(rough) > 1

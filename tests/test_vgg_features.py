@@ -25,6 +25,7 @@ def weights(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow  # the widths are those of the literature: hundreds of MB
 def test_depths_are_those_of_the_literature_and_distances_tell(weights):
     vgg = VggFeatures(weights)
     real = torch.rand(1, 3, 64, 64) * 2 - 1

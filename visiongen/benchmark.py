@@ -26,7 +26,8 @@ class BenchmarkConfig:
     """Measure the speed of all stages and of whole jobs, and their memory."""
 
     portrait: Path | None = None
-    """Picture; default: the sample portrait."""
+    """Picture; default: a sample that shows somebody else than the clip. One that is a frame of the clip takes longer: it is
+    registered with every frame."""
     driving: Path | None = None
     """Driving video; default: the sample clip."""
     generators: tuple[str, ...] = ()
@@ -104,17 +105,18 @@ def benchmark(config: BenchmarkConfig, *, options: Mapping[tuple[str, str], Any]
 
 def _jobs(config: BenchmarkConfig) -> Iterator[dict[str, Any]]:
     from visiongen import plugins
+    from visiongen.generators import parallel
     from visiongen.pipeline import resolve_device
     from visiongen.samples import sample
 
     names = compared_generators(config)
     for name in names:
         plugins.choose("generator", name)
-    cores = _cores()
+    cores = parallel.cores()
     best = resolve_device(config.device)
     devices = dict.fromkeys((best, "cpu") if config.device == "auto" else (best,))
     common = {
-        "portrait": str(config.portrait or sample("astronaut.jpg")),
+        "portrait": str(config.portrait or sample("painting.png")),
         "driving": str(config.driving or sample("driving.mp4")),
         "seconds": 1.0 if config.quick else config.seconds,
     }
@@ -129,14 +131,6 @@ def _jobs(config: BenchmarkConfig) -> Iterator[dict[str, Any]]:
         if device == "cpu" and not config.quick:
             for count in sorted(set(counts) - {cores}):
                 yield from (base | {"size": config.sizes[0], "generator": name, "threads": count} for name in names)
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1
 
 
 def _title(job: dict[str, Any]) -> str:

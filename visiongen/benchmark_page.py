@@ -38,9 +38,9 @@ def page(rows: list[dict[str, Any]], failures: list[str], *, quality: Path, refe
         "# Speed and memory",
         "",
         f"Made by `visiongen bench`: whole jobs, file to file, {rows[0]['frames']} frames of the driving clip, every job in "
-        f"a fresh process; the portrait is brought to the size named on its longer side, and the face pasted back into the "
-        f"whole picture. {os.cpu_count()} CPU cores, {platform.machine()}, {gpus}. Figures of one machine in one run: "
-        "compare rows, not runs.",
+        "a fresh process; the portrait, of somebody else, is brought to the size named on its longer side, and the face "
+        f"pasted back into the whole picture. {os.cpu_count()} CPU cores, {platform.machine()}, {gpus}. Figures of one "
+        "machine in one run: compare rows, not runs.",
         "",
         "Milliseconds a frame, median / 95th percentile: landmarks (decoding and face mesh), generate (geometry, network, "
         "composition), paste (into the whole picture), encode (H.264). Frames a second: of all stages one after the other, by "

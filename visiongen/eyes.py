@@ -11,13 +11,12 @@ from functools import cache
 import cv2
 import numpy as np
 
-from visiongen.flow import affine_maps, apply_affine
 from visiongen.landmarks import LEFT_EYE, RIGHT_EYE
 from visiongen.pose import face_model
+from visiongen.rasterise import affine_maps, apply_affine, rasterise
 
 _REACH = 0.075
 """How far from the eye's outline the motion is made exact, face widths; at the rim it fades over half of it."""
-_SUBPIXEL = 4
 _LEAST_AREA = 1e-6
 """Of a triangle, crop units squared."""
 _MOST_CHANGE = 0.08
@@ -25,14 +24,12 @@ _MOST_CHANGE = 0.08
 
 
 @cache
-def _triangles() -> tuple[np.ndarray, ...]:
-    """(M, 3) triangles of the face mesh round the right and the left eye."""
+def _triangles() -> np.ndarray:
+    """(M, 3) triangles of the face mesh round both eyes."""
     model = face_model()
-    found = []
-    for ring in (RIGHT_EYE, LEFT_EYE):
-        distance = np.linalg.norm(model.points[:468, None, :2] - model.points[list(ring), :2], axis=-1).min(1)
-        found.append(model.triangles[(distance < _REACH)[model.triangles].all(1)])
-    return tuple(found)
+    rims = model.points[[*RIGHT_EYE, *LEFT_EYE], :2]
+    distance = np.linalg.norm(model.points[:468, None, :2] - rims, axis=-1).min(1)
+    return model.triangles[(distance < _REACH)[model.triangles].all(1)]
 
 
 def with_exact_eyes(flow: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -45,36 +42,32 @@ def with_exact_eyes(flow: np.ndarray, source: np.ndarray, target: np.ndarray) ->
         The same array, changed in place.
     """
     side = flow.shape[0]
-    for triangles in _triangles():
-        # What turns away, in the portrait or now, and lids that have met, have no pixels to give or to take.
-        triangles = triangles[(_area(source, triangles) > _LEAST_AREA) & (_area(target, triangles) > _LEAST_AREA)]
-        if not len(triangles):
-            continue
-        corners = target[triangles, :2] * side - 0.5
-        low = np.floor(corners.min((0, 1))).astype(int) - 1
-        high = np.ceil(corners.max((0, 1))).astype(int) + 2
-        left, top = np.clip(low, 0, side)
-        right, bottom = np.clip(high, 0, side)
-        if right - left < 4 or bottom - top < 4:
-            continue
-        index = np.full((bottom - top, right - left), -1, np.int32)
-        fixed = np.round((corners - [left, top]) * 2**_SUBPIXEL).astype(np.int32)
-        order = np.argsort(-target[triangles, 2].mean(1))  # far ones first, as where a nose hides an eye
-        for i, polygon in zip(order.tolist(), fixed[order]):
-            cv2.fillConvexPoly(index, polygon, i, cv2.LINE_8, _SUBPIXEL)
-        covered = index >= 0
-        affine, _ = affine_maps(target, source, triangles)
-        rows, columns = np.nonzero(covered)
-        here = np.stack([columns + left + 0.5, rows + top + 0.5], axis=-1).astype(np.float32) / side
-        exact = apply_affine(affine[index[covered]], here)
-        fade = cv2.distanceTransform(np.pad(covered.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-        width = np.linalg.norm(target[234] - target[454])
-        weight = np.clip(fade / max(1.0, 0.5 * _REACH * width * side), 0, 1)[covered][:, None]
-        part = flow[top:bottom, left:right]
-        step = exact - part[covered]
-        # The coarse motion is right to a few cells; what is further off is a sliver seen edge-on.
-        weight = weight * (np.abs(step).max(-1, keepdims=True) < _MOST_CHANGE * width)
-        part[covered] += weight * step
+    triangles = _triangles()
+    # What turns away, in the portrait or now, and lids that have met, have no pixels to give or to take.
+    triangles = triangles[(_area(source, triangles) > _LEAST_AREA) & (_area(target, triangles) > _LEAST_AREA)]
+    if not len(triangles):
+        return flow
+    corners = target[triangles, :2] * side - 0.5
+    low = np.floor(corners.min((0, 1))).astype(int) - 1
+    high = np.ceil(corners.max((0, 1))).astype(int) + 2
+    left, top = np.clip(low, 0, side)
+    right, bottom = np.clip(high, 0, side)
+    if right - left < 4 or bottom - top < 4:
+        return flow
+    # By depth: a nose may hide an eye.
+    index = rasterise(corners - [left, top], target[triangles, 2].mean(1), (bottom - top, right - left))
+    rows, columns = np.nonzero(index >= 0)
+    affine, _ = affine_maps(target, source, triangles)
+    here = np.stack([columns + left + 0.5, rows + top + 0.5], axis=-1).astype(np.float32) / side
+    exact = apply_affine(affine[index[rows, columns]], here)
+    fade = cv2.distanceTransform(np.pad(index >= 0, 1).astype(np.uint8), cv2.DIST_L2, 3)[rows + 1, columns + 1]
+    width = np.linalg.norm(target[234] - target[454])
+    weight = np.clip(fade / max(1.0, 0.5 * _REACH * width * side), 0, 1)[:, None]
+    part = flow[top:bottom, left:right]
+    step = exact - part[rows, columns]
+    # The coarse motion is right to a few cells; what is further off is a sliver seen edge-on.
+    weight = weight * (np.abs(step).max(-1, keepdims=True) < _MOST_CHANGE * width)
+    part[rows, columns] += weight * step
     return flow
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
 from visiongen.pose import face_model, fit_head
+from visiongen.rasterise import affine_maps, apply_affine, rasterise
 
 GRID = 128
 """Rows and columns of motion and maps."""
@@ -110,6 +111,9 @@ class MotionField:
         self._vertices = self._with_shell(self.source, rotation, translation, scale)
         self._normals = _normals(self._vertices)
         self._outline = self._vertices[-len(FACE_OVAL) :, :2]
+        # A triangle seen edge-on maps a cell it hardly covers far away: nothing comes from beyond its own corners.
+        corners = self._vertices[_mesh()[0], :2].astype(np.float32)
+        self._low, self._high = corners.min(1) - 1 / GRID, corners.max(1) + 1 / GRID
 
     def _with_shell(self, points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float):
         """(540, 3): the 468 mesh points and the shell round them. The shell is bone: only its inner ring follows the
@@ -133,34 +137,43 @@ class MotionField:
     def _towards(self, target, rotation, translation, scale) -> DenseMotion:
         vertices = self._with_shell(target, rotation, translation, scale)
         triangles = _mesh()[0]
-        normals = _normals(vertices)
-        index = _rasterise(vertices, triangles)
-        covered = index >= 0
-        maps = np.zeros((len(MAPS), GRID, GRID), np.float32)
-        affine, area_ratio = affine_maps(vertices, self._vertices, triangles)
+        depth = vertices[triangles, 2].mean(1)
+        index = rasterise(vertices[triangles, :2] * GRID - 0.5, depth, (GRID, GRID)).ravel()
+        covered = np.flatnonzero(index >= 0)
         hit = index[covered]
+        affine, area_ratio = affine_maps(vertices, self._vertices, triangles)
+
         here = pixel_centres(GRID)
         head = self._continuation(vertices)
-        # A triangle seen edge-on maps a cell it hardly covers far away: nothing comes from beyond its own corners.
-        corners = self._vertices[triangles, :2]
-        low, high = (bound[hit].astype(np.float32) for bound in (corners.min(1) - 1 / GRID, corners.max(1) + 1 / GRID))
-        head[covered] = np.clip(apply_affine(affine[hit], here[covered]), low, high)
+        inside = apply_affine(affine[hit], here.reshape(-1, 2)[covered])
+        head.reshape(-1, 2)[covered] = np.clip(inside, self._low[hit], self._high[hit])
         # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.
-        head = here + cv2.GaussianBlur(head - here, (0, 0), 0.8)
-        num_face = len(face_model().triangles)
-        maps[0][covered] = hit < num_face
-        maps[1] = covered
-        depth = vertices[triangles, 2].mean(1) - translation[2]
-        maps[2][covered] = (depth / scale)[hit]
-        maps[3][covered] = normals[hit, 0]
-        maps[4][covered] = normals[hit, 1]
-        maps[5][covered] = -self._normals[hit, 2]
-        maps[6][covered] = np.clip(np.log(np.maximum(area_ratio[hit], 1e-3)), -2, 2)
-        maps[2:7] = np.stack([cv2.blur(m, (3, 3)) for m in maps[2:7]])
+        steps = cv2.GaussianBlur(head - here, (0, 0), 0.8)
+
+        normals = _normals(vertices)
+        surface = np.stack(
+            [
+                (depth - translation[2]) / scale,
+                normals[:, 0],
+                normals[:, 1],
+                -self._normals[:, 2],
+                np.clip(np.log(np.maximum(area_ratio, 1e-3)), -2, 2),
+            ],
+            axis=-1,
+        ).astype(np.float32)
+        drawn = np.zeros((GRID, GRID, surface.shape[1]), np.float32)
+        drawn.reshape(GRID * GRID, -1)[covered] = surface[hit]
+        maps = np.zeros((len(MAPS), GRID, GRID), np.float32)
+        maps[0].ravel()[covered] = hit < len(face_model().triangles)
+        maps[1].ravel()[covered] = 1
+        maps[2:7] = cv2.blur(drawn, (3, 3)).transpose(2, 0, 1)
         maps[7:10] = drawn_maps(target)[1:]
-        maps[10:12] = (head - here).transpose(2, 0, 1)
-        shift = self.source[:468, :2].mean(0) - target[:468, :2].mean(0)
-        candidates = np.stack([head, here, here + shift.astype(np.float32)]).astype(np.float32)
+        maps[10:12] = steps.transpose(2, 0, 1)
+
+        candidates = np.empty((len(CANDIDATES), GRID, GRID, 2), np.float32)
+        candidates[0], candidates[1] = here + steps, here
+        for axis, shift in enumerate(self.source[:468, :2].mean(0) - target[:468, :2].mean(0)):
+            candidates[2, ..., axis] = here[..., axis] + np.float32(shift)
         return DenseMotion(candidates, self._prior(vertices), maps)
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:
@@ -178,22 +191,20 @@ class MotionField:
             cv2.fillPoly(mask, [_fixed(outline)], 1, shift=_SUBPIXEL)
         distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3) / GRID
         near = np.clip(1 - distance / (_FADE * self.face_width), 0, 1)
-        near = near * near * (3 - 2 * near)
-        return np.stack([near, 1 - near, np.zeros_like(near)]).astype(np.float32)
+        prior = np.zeros((len(CANDIDATES), GRID, GRID), np.float32)
+        prior[0] = near * near * (3 - 2 * near)
+        prior[1] = 1 - prior[0]
+        return prior
 
 
 def drawn_maps(points: np.ndarray) -> np.ndarray:
     """`SOURCE_MAPS` of one face: (4, G, G) float32 in [0, 1], from landmarks (478, 3) in crop units."""
-    maps = np.zeros((4, GRID, GRID), np.uint8)
     flat = points[:, :2]
+    maps = np.zeros((4, GRID, GRID), np.uint8)
     cv2.fillPoly(maps[0], [_fixed(flat[list(FACE_OVAL)])], 255, cv2.LINE_AA, shift=_SUBPIXEL)
-    # OpenCV also fills the outline: a closed eye would keep half an open one's area. Finer pixels, finer outline.
-    fine = np.zeros((_FINER * GRID, _FINER * GRID), np.uint8)
     for channel, rings in ((1, (INNER_LIPS,)), (2, (RIGHT_EYE, LEFT_EYE))):
-        fine[:] = 0
         for ring in rings:
-            cv2.fillPoly(fine, [_fixed(flat[list(ring)], _FINER * GRID)], 255, cv2.LINE_8, shift=_SUBPIXEL)
-        maps[channel] = cv2.resize(fine, (GRID, GRID), interpolation=cv2.INTER_AREA)
+            _draw_small(maps[channel], flat[list(ring)])
     for iris in (RIGHT_IRIS, LEFT_IRIS):
         radius = np.linalg.norm(flat[list(iris[1:])] - flat[iris[0]], axis=1).mean() * GRID
         centre = _fixed(flat[iris[0]][None])[0, 0]
@@ -204,45 +215,26 @@ def drawn_maps(points: np.ndarray) -> np.ndarray:
     return result
 
 
+def _draw_small(target: np.ndarray, ring: np.ndarray) -> None:
+    """Adds a small opening (N, 2), crop units, to (G, G) uint8. OpenCV also fills the outline: a closed eye would keep half
+    an open one's area. Finer pixels, finer outline; only where the opening is."""
+    if not np.isfinite(ring).all():
+        return
+    left, top = np.clip(np.floor(ring.min(0) * GRID).astype(int) - 1, 0, GRID)
+    right, bottom = np.clip(np.ceil(ring.max(0) * GRID).astype(int) + 1, 0, GRID)
+    if right <= left or bottom <= top:
+        return
+    fine = np.zeros((_FINER * (bottom - top), _FINER * (right - left)), np.uint8)
+    corners = _fixed(ring, _FINER * GRID) - np.array([left, top], np.int32) * (_FINER << _SUBPIXEL)
+    cv2.fillPoly(fine, [corners], 255, cv2.LINE_8, shift=_SUBPIXEL)
+    part = target[top:bottom, left:right]
+    np.maximum(part, cv2.resize(fine, part.shape[::-1], interpolation=cv2.INTER_AREA), out=part)
+
+
 def _fixed(points: np.ndarray, side: int = GRID) -> np.ndarray:
     """Polygon (N, 2) in crop units as OpenCV's fixed-point corners on a grid, which count from pixel centres."""
     pixels = np.clip(points * side - 0.5, -4 * side, 5 * side)
     return np.round(pixels * 2**_SUBPIXEL).astype(np.int32)[:, None]
-
-
-def _rasterise(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(G, G) int32 index of the triangle nearest to the camera, -1 where none: the painter's algorithm."""
-    index = np.full((GRID, GRID), -1, np.int32)
-    corners = _fixed(vertices[:, :2])[:, 0][triangles]
-    order = np.argsort(-vertices[triangles, 2].mean(1))
-    for i, polygon in zip(order.tolist(), corners[order]):
-        cv2.fillConvexPoly(index, polygon, i, cv2.LINE_8, _SUBPIXEL)
-    return index
-
-
-def affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For every triangle the map target -> source, (M, 2, 3) float32, and the ratio of areas target / source, (M,).
-
-    A triangle seen edge-on in the target has no inverse; such a one moves as a whole.
-    """
-    t, s = target[:, :2].T[:, triangles], source[:, :2].T[:, triangles]  # (2, M, 3)
-    # Edges as the columns of 2 x 2 matrices, element by element: thousands of tiny products are slow one by one.
-    (a, b), (c, d) = np.moveaxis(t[..., 1:] - t[..., :1], -1, 1)
-    (e, f), (g, h) = np.moveaxis(s[..., 1:] - s[..., :1], -1, 1)
-    t_area, s_area = a * d - b * c, e * h - f * g
-    flat = np.abs(t_area) < 1e-7
-    over = np.where(flat, 1, t_area)
-    linear = np.array([[e * d - f * c, f * a - e * b], [g * d - h * c, h * a - g * b]]) / over  # (2, 2, M)
-    linear[:, :, flat] = np.eye(2)[..., None]
-    shift = s.mean(-1) - (linear * t.mean(-1)).sum(1)
-    ratio = np.abs(t_area) / np.maximum(np.abs(s_area), 1e-9)
-    return np.moveaxis(np.concatenate([linear, shift[:, None]], axis=1), -1, 0).astype(np.float32), ratio
-
-
-def apply_affine(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(P, 2) points through their own (P, 2, 3) maps (or one for all)."""
-    x, y = points[:, 0], points[:, 1]
-    return np.stack([affine[:, i, 0] * x + affine[:, i, 1] * y + affine[:, i, 2] for i in range(2)], axis=-1)
 
 
 def _normals(vertices: np.ndarray) -> np.ndarray:

@@ -97,11 +97,11 @@ class VaeGanGenerator:
         return prepared
 
     @torch.inference_mode()
-    def encode(self, picture: np.ndarray, source_maps: np.ndarray, matte: np.ndarray) -> tuple[torch.Tensor, ...]:
-        """Tensors of a portrait, batch of one: picture (3, S, S), matte (1, G, G), and its code."""
+    def encode(self, picture: np.ndarray, source_maps: np.ndarray, matte: np.ndarray) -> PortraitCode:
+        """Code of a portrait, batch of one: picture (S, S, 3) uint8, source maps (4, G, G), matte (G, G)."""
         x = self._tensor(picture.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1)
-        m = self._tensor(matte[None, None].astype(np.float32))
-        return x, m, self._network.encode(x, self._tensor(source_maps[None]), m)
+        code = self._network.encode(x, self._tensor(source_maps[None]), self._tensor(matte[None, None]))
+        return PortraitCode(*(part.contiguous(memory_format=torch.channels_last) for part in code))
 
     @torch.inference_mode()
     def paint(self, prepared: _PreparedPortrait, dense: list[DenseMotion]) -> tuple[Motion, torch.Tensor]:
@@ -116,11 +116,10 @@ class VaeGanGenerator:
         candidates, prior, maps = (
             self._tensor(np.stack([getattr(d, name) for d in dense])) for name in ("candidates", "prior", "maps")
         )
-        picture, matte = (x.expand(count, -1, -1, -1) for x in (prepared.picture, prepared.matte))
         code = PortraitCode(*(x.expand(count, -1, -1, -1) for x in prepared.code))
-        motion = self._network.move(picture, matte, candidates, prior, maps)
+        motion = self._network.move(code, candidates, prior, maps)
         # The latent's mean, not a sample: what is drawn anew in every frame flickers.
-        return motion, self._network.decode(code, code.mean, picture, motion, maps)
+        return motion, self._network.decode(code, code.mean, motion, maps)
 
     def _layers(self, painting: Painting) -> torch.Tensor:
         # Weighted before they are enlarged: five layers instead of nine, and no fringes where weights change.
@@ -150,7 +149,7 @@ class _PreparedPortrait:
             matte = cv2.resize(person(small), (GRID, GRID), interpolation=cv2.INTER_AREA)
         background = torch.from_numpy(still_background(portrait.crop, matte))
         self._background = background.permute(2, 0, 1).float().contiguous()
-        self.picture, self.matte, self.code = generator.encode(small, drawn_maps(self.source), matte)
+        self.code = generator.encode(small, drawn_maps(self.source), matte)
 
     @torch.inference_mode()
     def compose(self, flow: np.ndarray, layers: torch.Tensor) -> np.ndarray:

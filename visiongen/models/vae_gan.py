@@ -3,10 +3,10 @@
 Letters: B batch, S = 256 the network's picture, G = 128 the grid of motion and maps, K = 3 candidate motions. Pictures are
 float32 in [-1, 1]; motion is in crop units [0, 1] (see `visiongen.flow`).
 
-Once per portrait, `encode` gives mean and variance of a spatial latent and two skip features. Per frame, `move` mixes the
-candidate motions and adds a learned residual; `decode` warps latent and features, and paints; `compose` blends the
-painting with the moved portrait and the still background. With its last layers at zero the network is the geometric
-prior, so training starts from the warp and not from noise.
+Once per portrait, `encode` gives mean and variance of a spatial latent, two skip features, and the portrait in the sizes in
+which it is moved. Per frame, `move` mixes the candidate motions and adds a learned residual; `decode` warps latent and
+features, and paints; `compose` blends the painting with the moved portrait and the still background. With its last layers
+at zero the network is the geometric prior, so training starts from the warp and not from noise.
 
 Sources: spatial latent and KL: Rombach et al., "High-resolution image synthesis with latent diffusion models", 2022;
 candidate motions with learned masks and occlusion: Siarohin et al., "First order motion model for image animation",
@@ -57,8 +57,9 @@ class PortraitCode(NamedTuple):
 
     mean: Tensor  # (B, latent, 32, 32)
     log_variance: Tensor  # (B, latent, 32, 32)
-    fine: Tensor  # (B, skips[0], 128, 128)
+    near: Tensor  # (B, 3 + skips[0], 128, 128): the portrait, shrunk, and the fine skip features
     middle: Tensor  # (B, skips[1], 64, 64)
+    small: Tensor  # (B, 4, 64, 64): the portrait and its matte
 
 
 class Motion(NamedTuple):
@@ -170,19 +171,20 @@ class VaeGan(nn.Module):
         fine = F.relu(self.encode_fine(x), inplace=True)
         middle = self.encode_middle(fine)  # (B, e64, 64, 64)
         mean, log_variance = self.to_latent(self.encode_deep(middle)).chunk(2, 1)
-        return PortraitCode(mean, log_variance.clamp(-12, 6), self.to_fine(fine), self.to_middle(middle))
+        near = torch.cat([F.avg_pool2d(picture, SIZE // GRID), self.to_fine(fine)], 1)
+        small = torch.cat([F.avg_pool2d(picture, SIZE // 64), F.avg_pool2d(matte, GRID // 64)], 1)
+        return PortraitCode(mean, log_variance.clamp(-12, 6), near, self.to_middle(middle), small)
 
-    def move(self, picture: Tensor, matte: Tensor, candidates: Tensor, prior: Tensor, maps: Tensor) -> Motion:
+    def move(self, code: PortraitCode, candidates: Tensor, prior: Tensor, maps: Tensor) -> Motion:
         """
         Args:
-            picture: (B, 3, S, S) the portrait.
-            matte: (B, 1, G, G).
+            code: From `encode`.
             candidates: (B, K, G, G, 2); prior: (B, K, G, G); maps: (B, 12, G, G): `visiongen.flow.DenseMotion`.
         """
-        small = torch.cat([F.avg_pool2d(picture, SIZE // 64), F.avg_pool2d(matte, GRID // 64)], 1)  # (B, 4, 64, 64)
         grids = [shrink_flow(candidates[:, k]) for k in range(len(CANDIDATES))]  # K x (B, 64, 64, 2)
-        head, shift = warp(small, grids[0]), warp(small, grids[2])
-        x = torch.cat([F.avg_pool2d(maps, GRID // 64), head, small, shift[:, :3]], 1)  # (B, 12 + 11, 64, 64)
+        head, shift = warp(code.small, grids[0]), warp(code.small[:, :3], grids[2])
+        still = code.small.contiguous(memory_format=torch.channels_last)  # one odd layout would make all of them so
+        x = torch.cat([F.avg_pool2d(maps, GRID // 64), head, still, shift], 1)  # (B, 12 + 11, 64, 64)
         skips = [F.relu(self.motion_in(x), inplace=True)]
         for down in self.motion_down:
             skips.append(down(skips[-1]))
@@ -203,12 +205,12 @@ class VaeGan(nn.Module):
         flow = flow + (unsure * enlarge(residual)).permute(0, 2, 3, 1)
         return Motion(flow, weights, residual, torch.sigmoid(occlusion + 2), x, features[1], trust)
 
-    def decode(self, code: PortraitCode, latent: Tensor, picture: Tensor, motion: Motion, maps: Tensor) -> Painting:
+    def decode(self, code: PortraitCode, latent: Tensor, motion: Motion, maps: Tensor) -> Painting:
         """
         Args:
             code: From `encode`.
             latent: (B, latent, 32, 32): the mean, or a sample in training.
-            picture: (B, 3, S, S); maps: (B, 12, G, G); motion: from `move`.
+            maps: (B, 12, G, G); motion: from `move`.
         """
         flow64 = shrink_flow(motion.flow)
         flow32 = shrink_flow(flow64)
@@ -216,7 +218,7 @@ class VaeGan(nn.Module):
         x = self.paint_deep(self.paint_in(torch.cat([latent, motion.deep], 1)))  # (B, d32, 32, 32)
         middle = warp(code.middle, flow64) * motion.occlusion
         x = self.paint_middle(torch.cat([self.paint_up64(x), middle, motion.coarse], 1))  # (B, d64, 64, 64)
-        near = warp(torch.cat([F.avg_pool2d(picture, SIZE // GRID), code.fine], 1), motion.flow)
+        near = warp(code.near, motion.flow)
         x = self.paint_fine(torch.cat([self.paint_up128(x), near, maps], 1))  # (B, d128, 128, 128)
         colour, shading, logits = self.paint_out(x).split([3, 3, 2], 1)
         logits = logits - MEASURED_PREFERENCE * enlarge(motion.trust)
@@ -235,8 +237,8 @@ class VaeGan(nn.Module):
         """
         code = self.encode(portrait["picture"], portrait["source_maps"], portrait["matte"])
         noise = torch.randn_like(code.mean) * torch.exp(0.5 * code.log_variance) if sample else 0
-        motion = self.move(portrait["picture"], portrait["matte"], **frame)
-        painting = self.decode(code, code.mean + noise, portrait["picture"], motion, frame["maps"])
+        motion = self.move(code, **frame)
+        painting = self.decode(code, code.mean + noise, motion, frame["maps"])
         moved = warp(portrait["picture"], enlarge_flow(motion.flow), mode="bicubic")  # as sharp as the generator's
         return compose(moved, portrait["background"], painting), moved, code, motion, painting
 
