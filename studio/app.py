@@ -13,6 +13,7 @@ if str(FOLDER.parent) not in sys.path:
 import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
+from studio.first_paint import FirstPaint  # noqa: E402
 from studio.gate import Gate  # noqa: E402
 from studio.headers import SecurityHeaders  # noqa: E402
 
@@ -26,4 +27,8 @@ def _routes() -> list:
     return routes()
 
 
-app = st.App(FOLDER / "main.py", routes=_routes(), middleware=[Middleware(SecurityHeaders), Middleware(Gate)])
+app = st.App(
+    FOLDER / "main.py",
+    routes=_routes(),
+    middleware=[Middleware(SecurityHeaders), Middleware(Gate), Middleware(FirstPaint)],
+)

@@ -2,21 +2,25 @@
 
 It reads ``{"do": "start", "settings": ..., "size": ...}`` first and tells ``{"event": "ready"}`` or ``{"event": "error",
 "message": ...}``; then it takes camera pictures and gives moved portraits. Of the pictures that wait only the newest is
-used, so that the delay does not grow where the camera is faster than the machine. While one portrait is drawn the next
-picture is already looked at, in another thread. ``{"do": "settings"}`` changes how the motion is fitted, ``{"do":
-"calibrate"}`` takes the neutral face anew, ``{"do": "record"}`` begins a recording and ``{"do": "stop-recording",
-"folder": ...}`` writes it: first its films, then ``{"event": "recorded"}``; then its landmarks and metrics, then
-``{"event": "measured"}``. When standard input closes, what is being written is written to its end, and the process ends.
+used, so that the delay does not grow where the camera is faster than the machine. While portraits are drawn, two at once,
+the next picture is already looked at, in another thread; they are told in the order of their pictures. ``{"do":
+"settings"}`` changes how the motion is fitted, ``{"do": "calibrate"}`` takes the neutral face anew, ``{"do": "record"}``
+begins a recording and ``{"do": "stop-recording", "folder": ...}`` writes it: first its films, then ``{"event":
+"recorded"}``; then its landmarks and metrics, then ``{"event": "measured"}``. When standard input closes, what is being
+written is written to its end, and the process ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import queue
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +37,8 @@ from visiongen.shortages import shortage
 
 JPEG_QUALITY = 85
 LONGEST_CAMERA_SIDE = 1280
+DRAWERS = 2
+"""Portraits drawn at once, where there are as many cores: the page has two pictures on their way."""
 
 
 class LatestPicture:
@@ -58,6 +64,24 @@ class LatestPicture:
         return picture
 
 
+class InTurn:
+    """Lets threads pass in the order of their numbers, 0, 1, 2 ..."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._next = 0
+
+    @contextlib.contextmanager
+    def __call__(self, number: int) -> Iterator[None]:
+        """Waits until all smaller numbers have passed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._next == number)
+        yield
+        with self._changed:
+            self._next = number + 1
+            self._changed.notify_all()
+
+
 class LiveWorker:
     """One session between two pipes."""
 
@@ -66,6 +90,7 @@ class LiveWorker:
         self._writing = threading.Lock()
         self._latest = LatestPicture()
         self._motions: queue.Queue = queue.Queue(1)
+        self._turn = InTurn()
         self._session: LiveSession | None = None
         self._recording: Recording | None = None
         self._saving: list[threading.Thread] = []
@@ -74,7 +99,7 @@ class LiveWorker:
         """Works until the pipe closes."""
         if not self._start():
             return
-        for work in (self._follow, self._draw):
+        for work in (self._follow, *[self._draw] * self._drawers):
             threading.Thread(target=self._guarded, args=(work,), daemon=True).start()
         while (message := read_message(self._read)) is not None:
             kind, content = message
@@ -95,26 +120,31 @@ class LiveWorker:
             wanted = json.loads(message[1])
             settings = Settings.from_dict(wanted["settings"])
             from visiongen import prepare_portrait
+            from visiongen.generators.parallel import cores
+            from visiongen.pipeline import resolve_device
 
             portrait = prepare_portrait(settings.portrait, face=settings.face)
+            self._drawers = min(DRAWERS, cores()) if resolve_device(settings.device) == "cpu" else 1
             self._session = LiveSession(
                 portrait,
                 generator=settings.generator.choice("generator"),
                 settings=settings.motion,
                 size=int(wanted["size"]),
                 device=settings.device,
+                drawers=self._drawers,
             )
             self._settings = settings
             self._badge = Badge(settings.mark)
-            # The first picture is slow: its cost shall not fall on the camera's first one.
-            self._session.push(portrait.image)
+            # A generator's first picture is slow: its cost shall not fall on the camera's first ones.
+            for _ in range(self._drawers):
+                self._session.push(portrait.image)
             self._session.reset()
         except Exception as error:
             self._tell_error(error)
             return False
-        picture = jpeg_of(self._badge(self._session.portrait.crop))
+        self._picture = jpeg_of(self._badge(self._session.portrait.crop))
         self._tell("ready", size=self._session.portrait.crop.shape[0], generator=settings.generator.name)
-        self._send("F", MovedPicture(number=0, jpeg=picture).pack())
+        self._send("F", MovedPicture(number=0, jpeg=self._picture).pack())
         return True
 
     def _guarded(self, work: Any) -> None:
@@ -126,7 +156,7 @@ class LiveWorker:
             os._exit(1)
 
     def _follow(self) -> None:
-        session = self._session
+        session, number = self._session, 0
         while True:
             camera = self._latest.take()
             picture = picture_of(camera.jpeg)
@@ -134,30 +164,30 @@ class LiveWorker:
                 self._send("F", MovedPicture(number=camera.number, dropped=True).pack())
                 continue
             motion = session.follow(picture, time=camera.time)
-            self._motions.put((camera, motion, dict(session.seconds)))
+            self._motions.put((number, camera, motion, dict(session.seconds)))
+            number += 1
 
     def _draw(self) -> None:
         session = self._session
-        pixels = self._badge(session.portrait.crop)
-        picture = jpeg_of(pixels)
         while True:
-            camera, motion, seconds = self._motions.get()
-            if motion is not None:
-                pixels = self._badge(session.draw(motion))
-                picture = jpeg_of(pixels)
-            seconds["generate"] = session.seconds.get("generate", 0.0) if motion is not None else 0.0
-            recording = self._recording
-            if recording is not None and not recording.add(camera.time, camera.jpeg, picture, motion):
-                self._tell("recording-full", seconds=recording.longest)
-            moved = MovedPicture(
-                number=camera.number,
-                visible=motion is not None,
-                calibrated=session.calibrated,
-                recording=recording is not None,
-                milliseconds=tuple(1000 * seconds.get(name, 0.0) for name in ("landmarks", "motion", "generate")),
-                jpeg=picture,
-            )
-            self._send("F", moved.pack())
+            number, camera, motion, seconds = self._motions.get()
+            begun = time.perf_counter()
+            drawn = None if motion is None else jpeg_of(self._badge(session.draw(motion)))
+            seconds["generate"] = 0.0 if motion is None else time.perf_counter() - begun
+            with self._turn(number):
+                self._picture = drawn or self._picture  # without a face the portrait stays as it was
+                recording = self._recording
+                if recording is not None and not recording.add(camera.time, camera.jpeg, self._picture, motion):
+                    self._tell("recording-full", seconds=recording.longest)
+                moved = MovedPicture(
+                    number=camera.number,
+                    visible=motion is not None,
+                    calibrated=session.calibrated,
+                    recording=recording is not None,
+                    milliseconds=tuple(1000 * seconds.get(name, 0.0) for name in ("landmarks", "motion", "generate")),
+                    jpeg=self._picture,
+                )
+                self._send("F", moved.pack())
 
     def _obey(self, wanted: dict[str, Any]) -> None:
         do = wanted["do"]

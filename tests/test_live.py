@@ -183,3 +183,16 @@ def test_the_live_filter_stills_noise_and_follows_jumps():
     steps = np.where(np.arange(60) < 30, 0.0, 0.3)[:, None, None] * np.ones((1, 1, 2))
     followed = np.array([jump(value, 1 / FPS) for value in steps])
     assert followed[29].max() < 1e-9 and followed[33].min() > 0.25
+
+
+def test_two_threads_draw_what_one_draws(portrait, camera):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with LiveSession(portrait, size=256, drawers=2) as live:
+        motions = [live.follow(picture, time=number / FPS) for number, picture in enumerate(camera[:6])]
+        alone = [live.draw(motion) for motion in motions]
+        with ThreadPoolExecutor(2) as pool:
+            together = list(pool.map(live.draw, motions))
+    for one, other in zip(alone, together, strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1
+    assert any(np.abs(alone[0].astype(int) - later).max() > 20 for later in alone)

@@ -390,6 +390,8 @@ def test_damaged_cards_are_refused(copied, content):
         {"latent": "many"},
         {"unknown": 1},
         {"encoder": [4]},
+        {"encoder": [[], 4, 8]},
+        {"skips": 8},
         {"motion": [4, 4, 6, 6, 6]},
     ],
     ids=str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ _KINDS = "biufUS"
 """NumPy's letters of the types that are read: numbers, true or false, text."""
 _DAMAGED = (
     ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError,
-    RuntimeError, MemoryError, OverflowError, SyntaxError, UnicodeError,
+    RuntimeError, MemoryError, OverflowError, SyntaxError, UnicodeError, tokenize.TokenError,
 )  # fmt: skip
 """What NumPy's and Python's readers raise for files that are not their own, or were cut off or altered."""
 

@@ -72,12 +72,7 @@ def _device() -> None:
 def installation() -> None:
     """Device, versions, and a check."""
     _device()
-    st.dataframe(
-        pd.DataFrame(versions().items(), columns=["library", "version"]),
-        hide_index=True,
-        width="stretch",
-        height="content",
-    )
+    st.table(pd.DataFrame(versions().items(), columns=["library", "version"]).set_index("library"))
     if st.button("Check this installation", help="Runs `visiongen doctor`: versions, device, weights, encoders, plugins, and a "
                                                  "small render. Takes some seconds."):  # fmt: skip
         with st.spinner("Checking …"):
@@ -118,9 +113,11 @@ def quality(scores: Mapping[str, Any]) -> None:
     if not names:
         return
     st.markdown("**How good it is**")
-    table = pd.DataFrame({method: {heading(n): values.get(n) for n in names} for method, values in means.items()}).T
-    columns = {heading(n): st.column_config.NumberColumn(format=f"%.{score_of(n).digits}f") for n in names}
-    st.dataframe(table, width="stretch", column_config=columns)
+    rows = {
+        method: {heading(n): f"{values[n]:.{score_of(n).digits}f}" if n in values else "" for n in names}
+        for method, values in means.items()
+    }
+    st.table(pd.DataFrame(rows).T)
     films = {int(one["n"]) for values in scores.values() if isinstance(values, dict) for one in values.values()
              if isinstance(one, dict) and "n" in one}  # fmt: skip
     counted = f"Means over {max(films)} films of self-reenactment; " if films else ""

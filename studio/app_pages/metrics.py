@@ -119,23 +119,34 @@ def show(found: Sequence[Measurement]) -> None:
     """Charts, table and downloads."""
     names = ordered(name for one in found for name in one.scores)
     curves = ordered(name for one in found for name in one.series)
-    summary, frames, numbers, export = st.tabs(["Summary", "Frame by frame", "All numbers", "Export"])
-    with summary:
-        main = [name for name in FIRST if name in names] or names[:6]
-        key_line(found)
-        for row in range(0, len(main), 3):
-            for column, name in zip(st.columns(3), main[row : row + 3]):
-                column.plotly_chart(score_figure(found, name), key=f"metrics.{name}", config={"displayModeBar": False})
-        if any(one.intervals for one in found):
-            st.caption("Lines at the bars: 95 % confidence of the mean over films, by bootstrap.")
-    with frames:
-        _curves(found, curves)
-    with numbers:
-        table(found, names)
-        for note in _NOTES:
-            st.caption(note)
-    with export:
-        _downloads(found, names, curves)
+    # Only what is looked at is made: charts and tables are what takes time here.
+    tabs = st.tabs(["Summary", "Frame by frame", "All numbers", "Export"], key="metrics.tab", on_change="rerun")
+    shows = (
+        lambda: _bars(found, names),
+        lambda: _curves(found, curves),
+        lambda: _numbers(found, names),
+        lambda: _downloads(found, names, curves),
+    )
+    for tab, show_tab in zip(tabs, shows, strict=True):
+        if tab.open:
+            with tab:
+                show_tab()
+
+
+def _bars(found: Sequence[Measurement], names: Sequence[str]) -> None:
+    main = [name for name in FIRST if name in names] or names[:6]
+    key_line(found)
+    for row in range(0, len(main), 3):
+        for column, name in zip(st.columns(3), main[row : row + 3]):
+            column.plotly_chart(score_figure(found, name), key=f"metrics.{name}", config={"displayModeBar": False})
+    if any(one.intervals for one in found):
+        st.caption("Lines at the bars: 95 % confidence of the mean over films, by bootstrap.")
+
+
+def _numbers(found: Sequence[Measurement], names: Sequence[str]) -> None:
+    table(found, names)
+    for note in _NOTES:
+        st.caption(note)
 
 
 def _curves(found: Sequence[Measurement], curves: Sequence[str]) -> None:

@@ -128,12 +128,7 @@ def _label(component: Component) -> str:
 def _with_options(component: Component) -> None:
     rows = option_rows(component)
     with st.expander(f"{_label(component)} · {len(rows)} option{'s' * (len(rows) > 1)}"):
-        st.dataframe(
-            pd.DataFrame(rows),
-            hide_index=True,
-            width="stretch",
-            column_config={"what it does": st.column_config.TextColumn(width="large")},
-        )
+        st.table(pd.DataFrame(rows).set_index("option"))
 
 
 def failures() -> None:

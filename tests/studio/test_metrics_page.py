@@ -124,6 +124,10 @@ def test_runs_are_shown_side_by_side(studio, finished_run):
     assert not page.exception and not page.error
     assert finished_run.id in page.multiselect(key="metrics.runs").value
     assert [tab.label for tab in page.tabs] == ["Summary", "Frame by frame", "All numbers", "Export"]
+    assert page.get("plotly_chart") and not page.dataframe
+    page.session_state["metrics.tab"] = "All numbers"
+    page.run()
+    assert "ksr" in " ".join(page.dataframe[0].value.index).lower() and not page.get("plotly_chart")
     page.multiselect(key="metrics.runs").set_value([]).run()
     assert "Choose one or more runs" in page.info[0].value
 

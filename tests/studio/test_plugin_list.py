@@ -37,7 +37,7 @@ def test_every_component_is_listed_with_its_options(studio):
     for offers in plugins.components().values():
         for component in offers.values():
             assert f"**{component.name}**: {component.summary}" in text
-    tables = [list(one.value["option"]) for one in page.dataframe]
+    tables = [list(one.value.index) for one in page.table]
     assert ["weights", "painting"] == [name for name in tables[0] if name in ("weights", "painting")]
 
 

@@ -51,6 +51,20 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
         torch.set_num_threads(threads)  # threads made later take over the number that was set last
 
 
+@contextlib.contextmanager
+def share_of_cores(count: int) -> Iterator[None]:
+    """In the calling thread PyTorch uses no more than one of `count` equal shares of the cores."""
+    if count == 1:
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(threads, cores() // count)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _as_here(work: Callable[[Item], Result]) -> Callable[[Item], Result]:
     """`work` under the automatic precision of the calling thread, which PyTorch keeps for each thread."""
     on = {kind: torch.get_autocast_dtype(kind) for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)}

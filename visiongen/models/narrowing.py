@@ -16,16 +16,18 @@ from visiongen.flow import MAPS
 from visiongen.models.vae_gan import VaeGan, VaeGanConfig
 
 _CAN_NARROW = ("skips", "decoder")
+_SWITCHES = ("geometric_prior", "residual_motion")
 
 
 def narrowed(network: VaeGan, config: VaeGanConfig) -> VaeGan:
-    """`network` with the narrower skip features and decoder of `config`; everything else as it is.
+    """`network` with the narrower skip features and decoder of `config`, and its switches; everything else as it is.
 
     Raises:
         WeightsError: `config` is wider somewhere, or differs in more than `skips` and the decoder's last two widths.
     """
     old = network.config
-    fixed = dataclasses.replace(config, skips=old.skips, decoder=(config.decoder[0], *old.decoder[1:]))
+    same = {name: getattr(old, name) for name in _SWITCHES}
+    fixed = dataclasses.replace(config, skips=old.skips, decoder=(config.decoder[0], *old.decoder[1:]), **same)
     if fixed != old or any(
         n > o for name in _CAN_NARROW for n, o in zip(getattr(config, name), getattr(old, name), strict=True)
     ):

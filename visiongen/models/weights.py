@@ -76,7 +76,7 @@ def load(path: Path) -> VaeGan:
     try:
         config = {name: tuple(v) if isinstance(v, list) else v for name, v in card["config"].items()}
         state = {name: value.float() for name, value in deserialise(content).items()}
-        _check_widths(config)
+        _check_config(config)
         network = VaeGan(VaeGanConfig(**config))
         shapes = {name: value.shape for name, value in network.state_dict().items()}
         if wrong := [
@@ -94,12 +94,18 @@ def load(path: Path) -> VaeGan:
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def _check_widths(config: dict[str, Any]) -> None:
-    """Raises ValueError where a card asks for a network that no memory holds."""
+def _check_config(config: dict[str, Any]) -> None:
+    """Raises ValueError where a card asks for a network of another shape, or for one that no memory holds."""
+    usual = dataclasses.asdict(VaeGanConfig())
     for name, value in config.items():
-        for width in value if isinstance(value, tuple) else (value,):
-            if not isinstance(width, int) or not 0 <= width <= _WIDEST:
-                raise ValueError(f"its card says {name} {str(value)[:80]}")
+        widths = value if isinstance(value, tuple) else (value,)
+        known = usual.get(name, value)
+        if (
+            isinstance(value, tuple) != isinstance(known, tuple)
+            or (isinstance(value, tuple) and len(value) != len(known))
+            or not all(isinstance(width, int) and 0 <= width <= _WIDEST for width in widths)
+        ):
+            raise ValueError(f"its card says {name} {str(value)[:80]}")
 
 
 def read_card(path: Path) -> dict[str, Any]:

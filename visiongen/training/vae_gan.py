@@ -104,9 +104,9 @@ class TrainConfig:
     variational: bool = True
     """Draw the latent from its distribution; off: always its mean, an ordinary autoencoder (ablation; set ``kl`` to 0 too)."""
     geometric_prior: bool = True
-    """Start the candidates' weights from the geometric prior (off: ablation; new networks only)."""
+    """Start the candidates' weights from the geometric prior (off: ablation)."""
     residual_motion: bool = True
-    """Add learned motion to the geometric candidates (off: ablation; new networks only)."""
+    """Add learned motion to the geometric candidates (off: ablation)."""
     skips: tuple[int, int] | None = None
     """Channels of the skip features; fewer than those of `initial`: the ones that carry most are kept."""
     decoder: tuple[int, int, int] | None = None
@@ -136,13 +136,13 @@ def train(config: TrainConfig) -> Path:
     like = {"device": device, "memory_format": torch.channels_last}
 
     # Networks
-    widths = {name: getattr(config, name) for name in ("skips", "decoder") if getattr(config, name)}
+    shape = {name: getattr(config, name) for name in ("skips", "decoder") if getattr(config, name)}
+    shape |= {name: False for name in ("geometric_prior", "residual_motion") if not getattr(config, name)}
     if config.initial:
         network = weights.load(config.initial)
-        network = narrowed(network, dataclasses.replace(network.config, **widths)).train().requires_grad_(True)
+        network = narrowed(network, dataclasses.replace(network.config, **shape)).train().requires_grad_(True)
     else:
-        switches = {name: getattr(config, name) for name in ("geometric_prior", "residual_motion")}
-        network = VaeGan(VaeGanConfig(**switches, **widths))
+        network = VaeGan(VaeGanConfig(**shape))
     network.to(**like)
     face = FaceFeatures().to(device) if config.landmarks or config.perceptual else None
     vgg = VggFeatures(config.vgg_weights or Path("vgg19-dcbb9e9d.pth")).to(**like) if config.vgg else None
