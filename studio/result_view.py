@@ -14,6 +14,7 @@ from studio.session import get_queue, get_store, open_page
 from studio.store import Run
 from visiongen import choose
 from visiongen.errors import VisionGenError
+from visiongen.marking.credentials import manifest_beside
 
 MEDIA_TYPES = {
     ".mp4": "video/mp4", ".gif": "image/gif", ".webp": "image/webp", ".webm": "video/webm", ".npz": "application/zip",
@@ -72,9 +73,9 @@ def player(run: Run) -> None:
 
 def _actions(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        for exporter, label in (("mp4", "MP4"), ("gif", "GIF"), ("webp", "WebP")):
+        for exporter, label in (("mp4", "MP4"), ("gif", "GIF"), ("webm", "WebM"), ("webp", "WebP")):
             download(run, exporter, label)
-        if run.settings.exporter.name not in ("mp4", "gif", "webp"):
+        if run.settings.exporter.name not in ("mp4", "gif", "webm", "webp"):
             download(run, run.settings.exporter.name, run.settings.exporter.name.upper())
         with st.popover("Copy as command", icon=":material/terminal:"):
             st.caption("The same on the command line; the button in its corner copies it.")
@@ -111,8 +112,21 @@ def download(run: Run, exporter: str, label: str) -> None:
         return
     st.download_button(
         label, _converted(run, exporter), file_name=f"{Path(run.settings.portrait_name).stem}-{run.id}{suffix}",
-        mime=MEDIA_TYPES.get(suffix), key=f"download {exporter} {run.id}", icon=":material/download:", on_click="ignore",
+        mime=MEDIA_TYPES.get(suffix), key=f"download {exporter} {run.id}", icon=":material/download:",
+        on_click="rerun" if manifest_beside(Path(f"result{suffix}")) else "ignore",  # to offer its credentials too
     )  # fmt: skip
+    _download_manifest(run, f"result{suffix}")
+
+
+def _download_manifest(run: Run, film: str) -> None:
+    """A button for the signed statement of a format that cannot hold it, where the film was made already."""
+    beside = manifest_beside(run.folder / film)
+    if beside is not None and beside.is_file():
+        st.download_button(
+            "Its credentials", beside.read_bytes, file_name=f"{Path(run.settings.portrait_name).stem}-{run.id}.c2pa",
+            mime="application/c2pa", key=f"manifest {film} {run.id}", icon=":material/verified:", on_click="ignore",
+            help="WebM cannot hold its signed statement: keep this file beside it, under the same name.",
+        )  # fmt: skip
 
 
 def _converted(run: Run, exporter: str) -> Callable[[], bytes]:

@@ -254,12 +254,26 @@ def test_every_format_carries_what_it_can(name, tmp_path):
         assert written([frame, frame[:, ::-1], frame], out, MarkSettings(), "png" if not out.suffix else None) == 3
     signed = out / "frame_000000.png" if out.is_dir() else out
     found = read_credentials(signed)
-    if out.suffix == ".webm":
-        assert found is None
-    else:
-        assert found.state == "own" and found.settings["settings"]["frames_sha256"]
+    assert found.state == "own" and found.settings["settings"]["frames_sha256"]
     assert read_metadata(out)["settings"]["watermark"] == f"{run_number({'seed': 1}):06x}"
-    assert [path.name for path in tmp_path.iterdir()] == [name]
+    beside = ["film.c2pa"] if out.suffix == ".webm" else []
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, *beside])
+
+
+def test_a_manifest_beside_a_file_holds_for_that_file_alone(tmp_path, caplog):
+    frame, out = portrait_of(128), tmp_path / "film.webm"
+    assert written([frame] * 3, out, MarkSettings()) == 3
+    assert examine(out).credentials.state == "own"
+    out.write_bytes(out.read_bytes()[:-1] + b"x")
+    assert read_credentials(out).state == "invalid"
+    out.unlink()
+    theirs = (tmp_path / "film.c2pa").read_bytes()
+    assert written([frame] * 2, out, MarkSettings()) == 2  # somebody else's, for all that is known
+    assert (tmp_path / "film.c2pa").read_bytes() == theirs and "belongs to another file" in caplog.text
+    (tmp_path / "film.c2pa").unlink()
+    assert read_credentials(out) is None
+    (tmp_path / "film.c2pa").write_bytes(b"no manifest")
+    assert read_credentials(out).state == "invalid"
 
 
 def test_where_signing_fails_the_film_is_kept(tmp_path, monkeypatch, caplog):

@@ -1,5 +1,7 @@
 """Content Credentials (C2PA): a signed statement inside the file on how it was made. https://c2pa.org
 
+A file that cannot hold a statement (WebM) has it beside it, under its name with the ending ``.c2pa``, as C2PA asks for.
+
 Needs no network: nothing is fetched, neither when a file is signed nor when one is read.
 """
 
@@ -24,6 +26,9 @@ MEDIA_TYPES = {
     ".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
 }  # fmt: skip
 """Ending -> type, of the files that can hold a manifest."""
+BESIDE_TYPES = {".webm": "video/webm"}
+"""The same of those whose manifest lies beside them."""
+_LARGEST_MANIFEST = 64 << 20
 _OFFLINE = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
     "builder": {"thumbnail": {"enabled": False}},
@@ -53,18 +58,25 @@ class CredentialFinding:
 
 
 def can_be_signed(path: Path) -> bool:
-    """Whether files with this ending hold a manifest."""
-    return path.suffix.lower() in MEDIA_TYPES
+    """Whether files with this ending hold a manifest, or can have one beside them."""
+    return path.suffix.lower() in MEDIA_TYPES | BESIDE_TYPES
 
 
-def sign(path: Path, *, title: str, provenance: Provenance, inputs: Mapping[str, Path] | None = None) -> None:
+def manifest_beside(path: Path) -> Path | None:
+    """Where the manifest of a file lies that cannot hold it; None for all others."""
+    return path.with_suffix(".c2pa") if path.suffix.lower() in BESIDE_TYPES else None
+
+
+def sign(path: Path, *, title: str, provenance: Provenance, inputs: Mapping[str, Path] | None = None) -> bytes:
     """Signs a finished file, in place: it is replaced by the signed one, or stays as it is.
 
     Args:
-        path: With an ending of `MEDIA_TYPES`.
+        path: With an ending of `MEDIA_TYPES` or `BESIDE_TYPES`; one of the latter stays as it is.
         title: The name it will have.
         provenance: How it was made; its settings become an assertion.
         inputs: Role in the settings ("portrait", "driving") -> file. Credentials that an input has are kept.
+    Returns:
+        The manifest; for `manifest_beside`.
     Raises:
         MediaError: It cannot be signed; one sentence.
     """
@@ -77,8 +89,13 @@ def sign(path: Path, *, title: str, provenance: Provenance, inputs: Mapping[str,
         builder = c2pa.Builder(_manifest(provenance, title, path), _context())
         for role in ("portrait", "driving"):
             _add_ingredient(builder, role, provenance.settings.get(role), (inputs or {}).get(role))
-        builder.sign_file(str(path), str(signed), c2pa.Signer.from_info(info))
-        os.replace(signed, path)
+        if manifest_beside(path):
+            builder.set_no_embed()
+        with path.open("rb") as source, signed.open("w+b") as target:
+            manifest = builder.sign(c2pa.Signer.from_info(info), _type_of(path), source, target)
+        if not manifest_beside(path):
+            os.replace(signed, path)
+        return bytes(manifest)
     except ImportError as error:
         raise MediaError(f"{title} is not signed: c2pa-python is not installed; pip install c2pa-python") from error
     except Exception as error:  # the library raises its own errors, OSError and, for odd values, others
@@ -108,12 +125,16 @@ def _manifest(provenance: Provenance, title: str, path: Path) -> dict[str, Any]:
     return {
         "claim_generator_info": [agent],
         "title": title,
-        "format": MEDIA_TYPES[path.suffix.lower()],
+        "format": _type_of(path),
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": [created]}},
             {"label": SETTINGS_LABEL, "data": statement},
         ],
     }
+
+
+def _type_of(path: Path) -> str | None:
+    return (MEDIA_TYPES | BESIDE_TYPES).get(path.suffix.lower())
 
 
 def _add_ingredient(builder: Any, role: str, facts: Any, path: Path | None) -> None:
@@ -141,14 +162,19 @@ def _nothing() -> Any:
 
 def read_credentials(path: Path) -> CredentialFinding | None:
     """The Content Credentials of a file; None where it has none, or is of a kind that has none."""
-    kind = MEDIA_TYPES.get(path.suffix.lower())
+    kind, beside = _type_of(path), manifest_beside(path)
     if kind is None:
         return None
     try:
         import c2pa
 
+        manifest = None
+        if beside is not None:
+            if not beside.is_file() or beside.stat().st_size > _LARGEST_MANIFEST:
+                return None
+            manifest = beside.read_bytes()
         with path.open("rb") as file:
-            reader = c2pa.Reader(kind, file, context=_context(local_chain()))
+            reader = c2pa.Reader(kind, file, manifest, context=_context(local_chain()))
             state, document = reader.get_validation_state(), json.loads(reader.json())
     except ImportError:
         return None

@@ -14,9 +14,9 @@ import numpy as np
 
 from visiongen.datatypes import FrameBatch, Provenance
 from visiongen.errors import MediaError, VisionGenError
-from visiongen.exporters.target import whole_file, whole_folder
+from visiongen.exporters.target import whole_file, whole_folder, writing
 from visiongen.marking.badge import Badge
-from visiongen.marking.credentials import can_be_signed, sign
+from visiongen.marking.credentials import can_be_signed, manifest_beside, sign
 from visiongen.marking.patterns import Payload
 from visiongen.marking.settings import FRAMES_KEY, NUMBER_KEY, MarkSettings
 from visiongen.marking.watermark import Watermark
@@ -75,8 +75,8 @@ def export_signed(
 
     Args:
         export: Writes to the path it is given, and returns the number of frames.
-        out: The result's name. Only files of a kind that can hold a manifest, and folders of PNG frames (whose first picture
-            holds it), are signed; others are written as ever.
+        out: The result's name. Signed are files of a kind that can hold a manifest or have it beside them, and folders of PNG
+            frames (whose first picture holds it); others are written as ever.
         marks: Whether to sign, and what to do where that fails.
         provenance: How it was made.
         inputs: See `visiongen.marking.credentials.sign`.
@@ -89,9 +89,11 @@ def export_signed(
     if marks.credentials == "none" or not (folder or can_be_signed(out)):
         if marks.credentials == "require":
             raise MediaError(
-                f"{out} cannot be signed: its kind holds no Content Credentials; choose mp4, gif, webp or png"
+                f"{out} cannot be signed: its kind holds no Content Credentials; choose mp4, webm, gif, webp or png"
             )
         return export(out)
+    beside, manifest = manifest_beside(out), None
+    is_foreign = beside is not None and beside.exists() and not out.exists()
     with (whole_folder if folder else whole_file)(out) as part:
         if folder:
             part.rmdir()  # an exporter may want to make it
@@ -101,11 +103,21 @@ def export_signed(
         try:
             if target is None or not target.is_file():
                 raise MediaError(f"{out} is not signed: it holds no picture that could be")
-            sign(target, title=out.name, provenance=provenance, inputs=inputs)
+            if is_foreign:
+                raise MediaError(
+                    f"{beside} is there already and belongs to another file; move it away to have {out} signed"
+                )
+            manifest = sign(target, title=out.name, provenance=provenance, inputs=inputs)
         except MediaError as error:
             if marks.credentials == "require":
                 raise
             logger.warning("%s: written without Content Credentials, with the other marks: %s", out.name, error)
+        if beside is not None and not is_foreign:
+            with writing(beside):
+                beside.unlink(missing_ok=True)  # that of the file which is replaced now
+    if beside is not None and manifest is not None:
+        with whole_file(beside) as part, writing(beside):
+            part.write_bytes(manifest)
     return count
 
 
