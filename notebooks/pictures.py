@@ -18,8 +18,9 @@ from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from visiongen.landmarks import FaceMesh, silent_stderr
+from visiongen.landmarks import FaceMesh
 from visiongen.media import read_picture
+from visiongen.mediapipe_graphs import silent_stderr
 from visiongen.samples import sample
 
 LIGHT = os.environ.get("VISIONGEN_LIGHT", "") not in ("", "0")

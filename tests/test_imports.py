@@ -18,6 +18,7 @@ LAYERS = (
     {"containers", "media", "hookspecs", "options", "samples", "guards"},
     {
         "pose",
+        "mediapipe_graphs",
         "landmarks",
         "faces",
         "motion",

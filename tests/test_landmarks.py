@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from builders import astronaut, moving_head, write_clip
 
 from visiongen import landmarks, media
 from visiongen.errors import NoFaceError
-from visiongen.landmarks import FaceMesh, face_size, nearest_face, silent_stderr, track
+from visiongen.landmarks import FaceMesh, face_size, nearest_face, track
 
 
 @pytest.fixture(scope="module")
@@ -177,47 +176,6 @@ def test_stopping_ends_the_threads_at_once(clip):
     while any(thread.name.startswith("landmarks") for thread in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-# --- a quiet start ----------------------------------------------------------------------------------------------------
-
-
-def test_stderr_is_silent_inside_and_itself_afterwards(capfd):
-    with silent_stderr():
-        os.write(2, b"hidden")
-    os.write(2, b"shown")
-    assert capfd.readouterr().err == "shown"
-
-
-def test_stderr_survives_many_threads(capfd):
-    """Two at once must not take each other's /dev/null for the true stderr."""
-    before = os.fstat(2)
-
-    def silence():
-        for _ in range(50):
-            with silent_stderr():
-                time.sleep(0.0001)
-
-    threads = [threading.Thread(target=silence) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    after = os.fstat(2)
-    assert (after.st_dev, after.st_ino) == (before.st_dev, before.st_ino)
-
-
-def test_a_process_without_stderr_works(monkeypatch):
-    monkeypatch.setattr(sys, "stderr", None)
-    with silent_stderr():
-        pass
-
-
-def test_errors_inside_come_out(capfd):
-    with pytest.raises(Stop), silent_stderr():
-        raise Stop
-    os.write(2, b"shown")
-    assert capfd.readouterr().err == "shown"
 
 
 @pytest.mark.data

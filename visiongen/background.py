@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-import os
+from typing import Any
 
 import cv2
 import numpy as np
 
-from visiongen.landmarks import silent_stderr
+from visiongen.mediapipe_graphs import give_back, take
 
 _FILL_SIDE = 128
 """Longer side of the picture in which the background is continued, px."""
+
+
+def _made() -> Any:
+    import mediapipe
+
+    graph = mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+    graph.process(np.zeros((64, 64, 3), np.uint8))  # start-up notes come with the first picture
+    return graph
 
 
 class PersonMatte:
     """MediaPipe's selfie segmentation, whose model is inside its wheel. Not thread-safe."""
 
     def __init__(self) -> None:
-        with silent_stderr():
-            os.environ.setdefault("GLOG_minloglevel", "3")
-            import mediapipe
-
-            self._segmenter = mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
-            self._segmenter.process(np.zeros((64, 64, 3), np.uint8))
+        self._graph: Any = take("person", _made)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """(H, W) float32 in [0, 1], 1 where a person is, of an (H, W, 3) uint8 RGB picture."""
         small = cv2.resize(image, (256, 256), interpolation=cv2.INTER_AREA)  # what the model looks at
-        mask = np.clip(self._segmenter.process(small).segmentation_mask, 0, 1).astype(np.float32)
+        mask = np.clip(self._graph.process(small).segmentation_mask, 0, 1).astype(np.float32)
         return cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
     def close(self) -> None:
-        """Frees the model."""
-        self._segmenter.close()
+        """Lets others use the model."""
+        if self._graph is not None:
+            give_back("person", self._graph)
+            self._graph = None
 
     def __enter__(self) -> PersonMatte:
         return self

@@ -7,13 +7,13 @@ agree.
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, nullcontext
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ import numpy as np
 from visiongen import media
 from visiongen.datatypes import NUM_LANDMARKS, DrivingClip, LandmarkTrack
 from visiongen.errors import NoFaceError, VisionGenError
+from visiongen.mediapipe_graphs import give_back, silent_stderr, take
 
 # The points of the face mesh that have a meaning (MediaPipe's numbering; right and left are the subject's own).
 FACE_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
@@ -38,45 +39,26 @@ OUTER_EYE_CORNERS = (33, 263)
 # A face mesh looks at 192 x 192 pixels of a face; frames larger than this only cost time.
 LONGEST_SIDE = 1024
 
-_one_at_a_time = threading.RLock()
-
-
-@contextmanager
-def silent_stderr() -> Iterator[None]:
-    """Keeps MediaPipe's start-up notes, written by C++ straight to file descriptor 2, off the user's screen."""
-    # Two threads at once would save each other's /dev/null as the true stderr.
-    with _one_at_a_time:
-        try:
-            sys.stderr.flush()
-            saved = os.dup(2)
-        except (OSError, ValueError, AttributeError):
-            yield  # no real stderr (a service, some notebooks): nothing to keep clean
-            return
-        try:
-            with open(os.devnull, "wb") as sink:
-                os.dup2(sink.fileno(), 2)
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-
 
 class FaceMesh:
     """468 face-mesh and 10 iris landmarks of the faces of single pictures. Not thread-safe: one per thread."""
 
     def __init__(self, *, max_faces: int = 4, min_confidence: float = 0.5) -> None:
-        with silent_stderr():
-            os.environ.setdefault("GLOG_minloglevel", "3")
+        self._kind = ("face mesh", max_faces, min_confidence)
+
+        def make() -> Any:
             import mediapipe
 
-            self._mesh = mediapipe.solutions.face_mesh.FaceMesh(
+            graph = mediapipe.solutions.face_mesh.FaceMesh(
                 static_image_mode=True,
                 max_num_faces=max_faces,
                 refine_landmarks=True,
                 min_detection_confidence=min_confidence,
             )
-            self._mesh.process(np.zeros((64, 64, 3), np.uint8))  # most start-up notes come with the first picture
-        self._quiet = False
+            graph.process(np.zeros((64, 64, 3), np.uint8))  # most start-up notes come with the first picture
+            return SimpleNamespace(process=graph.process, close=graph.close, quiet=False)
+
+        self._graph: Any = take(self._kind, make)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Landmarks of all faces in `image`, largest face first.
@@ -91,10 +73,11 @@ class FaceMesh:
         if shrink < 1:
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        graph = self._graph
         try:
-            with nullcontext() if self._quiet else silent_stderr():  # and the last ones with the first face
-                found = self._mesh.process(np.ascontiguousarray(image)).multi_face_landmarks or []
-            self._quiet = self._quiet or bool(found)
+            with nullcontext() if graph.quiet else silent_stderr():  # and the last ones with the first face
+                found = graph.process(np.ascontiguousarray(image)).multi_face_landmarks or []
+            graph.quiet = graph.quiet or bool(found)
         except (RuntimeError, ValueError) as error:
             raise VisionGenError(f"MediaPipe Face Mesh failed on a {width} x {height} picture: {error}") from error
         faces = np.array([[(p.x, p.y, p.z) for p in face.landmark] for face in found], np.float32)
@@ -104,8 +87,10 @@ class FaceMesh:
         return faces[np.argsort([-face_size(face) for face in faces], kind="stable")]
 
     def close(self) -> None:
-        """Frees the model."""
-        self._mesh.close()
+        """Lets others use the model."""
+        if self._graph is not None:
+            give_back(self._kind, self._graph)
+            self._graph = None
 
     def __enter__(self) -> FaceMesh:
         return self

@@ -1,0 +1,81 @@
+"""MediaPipe's graphs, made once and used again: a graph takes a while to make, and what it leaves behind when it is closed
+(some 7 kB) would add up over the jobs of a service."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_MOST_KEPT = 4
+"""Free graphs of one kind; more are closed."""
+_one_at_a_time = threading.RLock()
+_free: dict[Hashable, list[Any]] = {}
+_of_the_parent: list[Any] = []
+"""After a fork: graphs whose threads live in another process. Kept, since closing one would wait for them."""
+
+
+def take(kind: Hashable, make: Callable[[], Any]) -> Any:
+    """A graph that nobody uses now, of a kind whose pictures do not depend on each other.
+
+    Args:
+        kind: Whatever tells graphs apart that are made with other options.
+        make: Makes one where none is free.
+    """
+    with _one_at_a_time:
+        if _free.get(kind):
+            return _free[kind].pop()
+    with silent_stderr():
+        os.environ.setdefault("GLOG_minloglevel", "3")
+        return make()
+
+
+def give_back(kind: Hashable, graph: Any) -> None:
+    """The graph is free for others."""
+    with _one_at_a_time:
+        kept = _free.setdefault(kind, [])
+        if len(kept) < _MOST_KEPT:
+            kept.append(graph)
+            return
+    graph.close()
+
+
+@atexit.register
+def _close_all() -> None:
+    for kept in _free.values():
+        while kept:
+            kept.pop().close()
+
+
+def _forget_all() -> None:
+    for kept in _free.values():
+        _of_the_parent.extend(kept)
+    _free.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
+
+
+@contextmanager
+def silent_stderr() -> Iterator[None]:
+    """Keeps MediaPipe's start-up notes, written by C++ straight to file descriptor 2, off the user's screen."""
+    # Two threads at once would save each other's /dev/null as the true stderr.
+    with _one_at_a_time:
+        try:
+            sys.stderr.flush()
+            saved = os.dup(2)
+        except (OSError, ValueError, AttributeError):
+            yield  # no real stderr (a service, some notebooks): nothing to keep clean
+            return
+        try:
+            with open(os.devnull, "wb") as sink:
+                os.dup2(sink.fileno(), 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
