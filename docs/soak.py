@@ -26,6 +26,8 @@ from pathlib import Path
 import numpy as np
 from slopes import slope
 
+from visiongen.marking.credentials import manifest_beside
+
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 0.28
 SIZE = 128
@@ -106,6 +108,8 @@ def finished(folder: Path, portrait: Path, driving: Path, generator: str, ending
     done = visiongen.animate(portrait, driving, out, generator=generator, end=SECONDS, size=SIZE, device="cpu")
     assert done.num_frames == round(SECONDS * 25) and out.exists()
     shutil.rmtree(out) if out.is_dir() else out.unlink()
+    if beside := manifest_beside(out):
+        beside.unlink()
     return f"library: {generator} to {ending or 'a folder'}"
 
 

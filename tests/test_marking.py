@@ -267,13 +267,18 @@ def test_a_manifest_beside_a_file_holds_for_that_file_alone(tmp_path, caplog):
     out.write_bytes(out.read_bytes()[:-1] + b"x")
     assert read_credentials(out).state == "invalid"
     out.unlink()
-    theirs = (tmp_path / "film.c2pa").read_bytes()
-    assert written([frame] * 2, out, MarkSettings()) == 2  # somebody else's, for all that is known
-    assert (tmp_path / "film.c2pa").read_bytes() == theirs and "belongs to another file" in caplog.text
+    assert written([frame] * 2, out, MarkSettings()) == 2  # what an earlier film of that name left is replaced
+    assert read_credentials(out).state == "own" and not caplog.text
+    out.unlink()
+    for theirs in (b"no manifest", (tmp_path / "film.c2pa").read_bytes().replace(b"film.webm", b"f1lm.mp4_")):
+        (tmp_path / "film.c2pa").write_bytes(theirs)
+        assert written([frame] * 2, out, MarkSettings()) == 2
+        assert (tmp_path / "film.c2pa").read_bytes() == theirs and "belongs to another file" in caplog.text
+        assert read_credentials(out).state == "invalid"
+        out.unlink()
+        caplog.clear()
     (tmp_path / "film.c2pa").unlink()
-    assert read_credentials(out) is None
-    (tmp_path / "film.c2pa").write_bytes(b"no manifest")
-    assert read_credentials(out).state == "invalid"
+    assert written([frame] * 2, out, MarkSettings(credentials="none")) == 2 and read_credentials(out) is None
 
 
 def test_where_signing_fails_the_film_is_kept(tmp_path, monkeypatch, caplog):

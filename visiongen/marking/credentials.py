@@ -67,6 +67,23 @@ def manifest_beside(path: Path) -> Path | None:
     return path.with_suffix(".c2pa") if path.suffix.lower() in BESIDE_TYPES else None
 
 
+def belongs_to(manifest: Path, title: str) -> bool:
+    """Whether a manifest beside a file was made by VisionGen 3D for a file of this name, though it may be another one now."""
+    try:
+        import c2pa
+
+        if manifest.stat().st_size > _LARGEST_MANIFEST:
+            return False
+        # Of nothing it cannot be valid, but it can be read.
+        reader = c2pa.Reader("video/webm", _nothing(), manifest.read_bytes(), context=_context())
+        document = json.loads(reader.json())
+        active = document.get("manifests", {}).get(document.get("active_manifest"), {})
+        names = [one.get("name", "") for one in active.get("claim_generator_info") or []]
+    except Exception:  # no manifest at all: the library raises its own errors
+        return False
+    return active.get("title") == title and any(name.startswith("VisionGen 3D") for name in names)
+
+
 def sign(path: Path, *, title: str, provenance: Provenance, inputs: Mapping[str, Path] | None = None) -> bytes:
     """Signs a finished file, in place: it is replaced by the signed one, or stays as it is.
 

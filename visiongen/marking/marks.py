@@ -16,7 +16,7 @@ from visiongen.datatypes import FrameBatch, Provenance
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.exporters.target import whole_file, whole_folder, writing
 from visiongen.marking.badge import Badge
-from visiongen.marking.credentials import can_be_signed, manifest_beside, sign
+from visiongen.marking.credentials import belongs_to, can_be_signed, manifest_beside, sign
 from visiongen.marking.patterns import Payload
 from visiongen.marking.settings import FRAMES_KEY, NUMBER_KEY, MarkSettings
 from visiongen.marking.watermark import Watermark
@@ -93,7 +93,7 @@ def export_signed(
             )
         return export(out)
     beside, manifest = manifest_beside(out), None
-    is_foreign = beside is not None and beside.exists() and not out.exists()
+    is_foreign = beside is not None and beside.exists() and not (out.exists() or belongs_to(beside, out.name))
     with (whole_folder if folder else whole_file)(out) as part:
         if folder:
             part.rmdir()  # an exporter may want to make it
