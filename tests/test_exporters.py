@@ -484,3 +484,15 @@ def test_a_folder_of_frames_is_replaced_whole(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="holds other files"):
         export("png", numbered_batches(4), tmp_path / "frames")
     assert sorted(os.listdir(tmp_path)) == ["frames"] and (tmp_path / "frames" / "holiday.jpg").exists()
+
+
+def test_large_frames_are_not_kept_waiting():
+    """At 12 megapixels the encoder's usual 40 frames would fill gigabytes; what people watch is encoded as ever."""
+    from visiongen.exporters import Mp4Options, WebmOptions
+    from visiongen.exporters.video import AHEAD_BYTES, mp4_format, webm_format
+
+    for video_format in (mp4_format(Mp4Options()), webm_format(WebmOptions())):
+        assert video_format.frames_ahead(512, 512) == video_format.most_ahead
+        ahead = [video_format.frames_ahead(side, side) for side in (512, 1024, 2048, 3464, 8000)]
+        assert ahead == sorted(ahead, reverse=True) and ahead[-1] >= 1
+        assert ahead[-2] * 1.5 * 3464**2 < AHEAD_BYTES

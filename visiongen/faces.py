@@ -178,6 +178,10 @@ def _warp(image: np.ndarray, square_from_image: np.ndarray, side: int, border: i
     return cv2.warpAffine(image, centres, (side, side), flags=flags, borderMode=border)
 
 
+_STRIP = 256
+"""Rows that are blended at once: a large picture would take ten times its size for what comes between."""
+
+
 class PasteBack:
     """Lays moved crops over the whole picture without a seam."""
 
@@ -195,16 +199,18 @@ class PasteBack:
         self._matrix = np.c_[matrix[:, :2], matrix[:, 2] - low + matrix[:, :2] @ [0.5, 0.5] - 0.5]
         self._exact = np.allclose(matrix[:, :2], np.eye(2)) and np.allclose(self._matrix, np.round(self._matrix))
         mask = self._moved(_feather(side, corners, width, height))
-        self._mask = np.round(mask * 256).astype(np.int32)[..., None]
+        self._mask = np.round(mask * 256).astype(np.int16)[..., None]
         self._whole = bool((self._mask == 256).all())
 
     def __call__(self, crop: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8: the picture with a moved crop (S, S, 3) in its place."""
         result = self._image.copy()
         window = self._moved(crop)
-        if not self._whole:
-            still = self._image[self._window]
-            window = (still + ((window.astype(np.int32) - still) * self._mask + 128 >> 8)).astype(np.uint8)
+        still = self._image[self._window]
+        for top in range(0, 0 if self._whole else len(window), _STRIP):
+            rows = slice(top, top + _STRIP)
+            change = (window[rows].astype(np.int32) - still[rows]) * self._mask[rows]
+            window[rows] = still[rows] + (change + 128 >> 8)
         result[self._window] = window
         return result
 

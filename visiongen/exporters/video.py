@@ -23,6 +23,11 @@ from visiongen.media import SOUND_RATE
 if TYPE_CHECKING:
     from visiongen.exporters import Mp4Options, WebmOptions
 
+AHEAD_BYTES = 256 << 20
+"""Memory for frames that the encoder waits with: large ones would fill gigabytes."""
+_BYTES_AHEAD = 6
+"""Of a pixel that waits: the picture, its half-pixel steps, smaller copies of it."""
+_LEAST_AHEAD, _FAR_ENOUGH = 3, 8
 BT709, BT601, LIMITED_RANGE = 1, 6, 1  # numbers of ISO/IEC 23091-2; 6 is SMPTE 170M
 
 
@@ -37,6 +42,16 @@ class VideoFormat:
     container_options: dict[str, str] = field(default_factory=dict)
     comment: str = "comment"
     """Name of the tag that carries the provenance."""
+    ahead: str
+    """Option: how many frames the encoder looks ahead."""
+    most_ahead: int
+    """Frames that it looks ahead where nothing is said."""
+    options_of_large: dict[str, str] = field(default_factory=dict)
+    """Further options where it cannot look far ahead."""
+
+    def frames_ahead(self, height: int, width: int) -> int:
+        """How far ahead it may look at frames of this size, without taking more memory than `AHEAD_BYTES`."""
+        return int(np.clip(AHEAD_BYTES // (_BYTES_AHEAD * height * width), _LEAST_AHEAD, self.most_ahead))
 
 
 def mp4_format(options: Mp4Options) -> VideoFormat:
@@ -47,6 +62,9 @@ def mp4_format(options: Mp4Options) -> VideoFormat:
         audio_codec="aac",
         video_options={"crf": str(options.crf), "preset": options.preset},
         container_options={"movflags": "+faststart"},
+        ahead="rc-lookahead",
+        most_ahead=40,
+        options_of_large={"bf": "0"},
     )
 
 
@@ -59,6 +77,8 @@ def webm_format(options: WebmOptions) -> VideoFormat:
         audio_codec="libopus",
         video_options={"crf": str(options.crf), "b": "0", **speed},
         comment="COMMENT",
+        ahead="lag-in-frames",
+        most_ahead=25,
     )
 
 
@@ -130,7 +150,12 @@ class _Muxer:
             self.audio.bit_rate = 160_000
 
     def _add_video(self, video_format: VideoFormat, size: tuple[int, int]) -> av.VideoStream:
-        video = self.container.add_stream(video_format.video_codec, rate=self.fps, options=video_format.video_options)
+        options = dict(video_format.video_options)
+        if (ahead := video_format.frames_ahead(*size)) < video_format.most_ahead:
+            options[video_format.ahead] = str(ahead)
+        if ahead < _FAR_ENOUGH:
+            options |= video_format.options_of_large
+        video = self.container.add_stream(video_format.video_codec, rate=self.fps, options=options)
         video.height, video.width = size
         video.pix_fmt = "yuv420p"
         context = video.codec_context

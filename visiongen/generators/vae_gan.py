@@ -27,6 +27,9 @@ from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode
 from visiongen.mouth import MouthInterior, lay_over
 from visiongen.registration import registered
 
+_BATCH_PIXELS = 2 << 20
+"""Of all frames of a batch, at the crop's resolution: what is computed for each takes 50 bytes a pixel."""
+
 
 class VaeGanGenerator:
     """Loads the network once and encodes a portrait once, however often it is rendered: a live camera asks frame by
@@ -52,7 +55,8 @@ class VaeGanGenerator:
     def _render(
         self, prepared: _PreparedPortrait, motion: MotionTrack, driver: DriverFrames | None
     ) -> Iterator[FrameBatch]:
-        parts = [slice(at, at + self._options.batch) for at in range(0, len(motion), self._options.batch)]
+        size = max(1, min(self._options.batch, _BATCH_PIXELS // prepared.portrait.crop[..., 0].size))
+        parts = [slice(at, at + size) for at in range(0, len(motion), size)]
 
         def batch(part: slice, seen: list[np.ndarray]) -> FrameBatch:
             return self._batch(prepared, target_landmarks(prepared.portrait, motion, part), motion.times[part], seen)
@@ -73,10 +77,10 @@ class VaeGanGenerator:
         dense = prepared.field.towards(targets)
         dense = [registered(d, prepared.small, frame) for d, frame in zip(dense, seen)] + dense[len(seen) :]
         motion, layers = self.paint(prepared, dense)
-        flows = [resize_flow(flow, prepared.portrait.crop.shape[0]) for flow in motion.flow.cpu().numpy()]
-        flows = [with_exact_eyes(flow, source, target) for flow, target in zip(flows, targets, strict=True)]
-        frames = [prepared.compose(flow, layer) for flow, layer in zip(flows, layers, strict=True)]
-        frames = [lay_over(frame, mouth(target)) for frame, target in zip(frames, targets, strict=True)]
+        frames = []
+        for flow, layer, target in zip(motion.flow.cpu().numpy(), layers, targets, strict=True):
+            full = with_exact_eyes(resize_flow(flow, prepared.portrait.crop.shape[0]), source, target)
+            frames.append(lay_over(prepared.compose(full, layer), mouth(target)))
         return FrameBatch(pixels=np.stack(frames), times=times)
 
     def explain(self, portrait: Portrait, motion: MotionTrack, frame: int) -> list[InnerMap]:

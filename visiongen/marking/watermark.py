@@ -18,6 +18,8 @@ MOST_COST = 0.0033
 """Loss of SSIM in the first frame, which decides how strong the mark is. At 0.005 it begins to show on plain walls."""
 LEAST, MOST = 0.35, 1.6
 """Deviation of the mark in quiet regions, grey levels of 255."""
+_STRIP, _REACH = 256, 5
+"""Rows that are worked on at once, and the half of SSIM's window: a large picture would fill gigabytes."""
 _FIRST, _ROUNDS = 0.7, 3
 _BUSY_GAIN, _MOST_GAIN = 0.03, 2.5
 """How much stronger the mark is for a deviation of one grey level around a pixel, and at most."""
@@ -66,8 +68,11 @@ def _spread(shares: np.ndarray, tiles: np.ndarray, shape: tuple[int, ...]) -> np
 
 
 def _added(frame: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    change = cv2.multiply(noise, _gain(frame))
-    return cv2.add(frame, cv2.merge([change, change, change]), dtype=cv2.CV_8U)
+    change, marked = cv2.multiply(noise, _gain(frame)), np.empty_like(frame)
+    for top in range(0, len(frame), _STRIP):
+        rows = slice(top, top + _STRIP)
+        marked[rows] = cv2.add(frame[rows], cv2.merge([change[rows]] * 3), dtype=cv2.CV_8U)
+    return marked
 
 
 def _gain(frame: np.ndarray) -> np.ndarray:
@@ -93,13 +98,23 @@ def _strengths(frame: np.ndarray, payload: Payload) -> np.ndarray:
 
 def likeness_cost(frame: np.ndarray, marked: np.ndarray) -> float:
     """Loss of SSIM (Wang et al. 2004: Gaussian of 11 x 11, sigma 1.5) in brightness."""
+    height, total = len(frame), 0.0
+    for top in range(0, height, _STRIP):
+        # With the rows that the windows at its rims reach into.
+        first, last = max(0, top - _REACH), min(height, top + _STRIP + _REACH)
+        likeness = _likeness(frame[first:last], marked[first:last])
+        total += float(likeness[top - first : top - first + _STRIP].sum(dtype=np.float64))
+    return 1 - total / (height * frame.shape[1])
+
+
+def _likeness(frame: np.ndarray, marked: np.ndarray) -> np.ndarray:
     before, after = (cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) for one in (frame, marked))
     mean, mean_after = _local(before), _local(after)
     variance, variance_after = _local(before * before) - mean * mean, _local(after * after) - mean_after * mean_after
     common = _local(before * after) - mean * mean_after
     likeness = (2 * mean * mean_after + _C1) * (2 * common + _C2)
     likeness /= (mean * mean + mean_after * mean_after + _C1) * (variance + variance_after + _C2)
-    return float(1 - likeness.mean())
+    return likeness
 
 
 def _local(image: np.ndarray) -> np.ndarray:
