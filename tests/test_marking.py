@@ -278,7 +278,8 @@ def test_a_manifest_beside_a_file_holds_for_that_file_alone(tmp_path, caplog):
         out.unlink()
         caplog.clear()
     (tmp_path / "film.c2pa").unlink()
-    assert written([frame] * 2, out, MarkSettings(credentials="none")) == 2 and read_credentials(out) is None
+    assert written([frame] * 2, out, MarkSettings()) == 2 and read_credentials(out).state == "own"
+    assert written([frame] * 3, out, MarkSettings(credentials="none")) == 3 and read_credentials(out) is None
 
 
 def test_where_signing_fails_the_film_is_kept(tmp_path, monkeypatch, caplog):

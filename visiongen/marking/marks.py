@@ -91,7 +91,11 @@ def export_signed(
             raise MediaError(
                 f"{out} cannot be signed: its kind holds no Content Credentials; choose mp4, webm, gif, webp or png"
             )
-        return export(out)
+        count = export(out)
+        if (beside := manifest_beside(out)) and beside.exists() and belongs_to(beside, out.name):
+            with writing(beside):
+                beside.unlink()  # of an earlier film: it would call this one changed
+        return count
     beside, manifest = manifest_beside(out), None
     is_foreign = beside is not None and beside.exists() and not (out.exists() or belongs_to(beside, out.name))
     with (whole_folder if folder else whole_file)(out) as part:
