@@ -93,8 +93,8 @@ show("Blend: moved portrait", "Blend: new content", "Blend: still background")
 # ## A walk through the latent
 #
 # Once per portrait, the encoder writes down the picture as a *code*: a latent of 48 x 32 x 32 numbers, each with a
-# mean and a variance (that is the V of VAE), and two sets of skip features at higher resolution. Can we walk from one
-# portrait to another through that code? Below, everything the network knows of the statue is turned step by step into
+# mean and a variance (that is the V of VAE), and two sets of skip features at higher resolution, one of which the
+# shrunk portrait itself travels with. Can we walk from one portrait to another through that code? Below, everything the network knows of the statue is turned step by step into
 # what it knows of the cartoon: code, geometry and picture. What is shown is the *new content* alone.
 
 
@@ -122,9 +122,8 @@ def pixels(tensor):
 @torch.inference_mode()
 def painted(about, code, latent):
     """The new content for one code."""
-    parts = (about[key] for key in ("picture", "matte", "candidates", "prior", "maps"))
-    moved = network.move(*parts)
-    return pixels(network.decode(code, latent, about["picture"], moved, about["maps"]).colour)
+    moved = network.move(code, about["candidates"], about["prior"], about["maps"])
+    return pixels(network.decode(code, latent, moved, about["maps"]).colour)
 
 
 @torch.inference_mode()
@@ -157,8 +156,17 @@ film([np.stack(walk)], side=210, keys=3)
 about, code = faces["statue.png"], codes["statue.png"]
 other = codes["cartoon.png"]
 nothing = torch.zeros_like
-without_skips = code._replace(fine=nothing(code.fine), middle=nothing(code.middle))
-blind = {**about, "picture": nothing(about["picture"])}
+
+
+def unseen(code):
+    """The code without the shrunk portrait that lies in it."""
+    near, small = code.near.clone(), code.small.clone()
+    near[:, :3], small[:, :3] = 0, 0
+    return code._replace(near=near, small=small)
+
+
+without_skips = code._replace(near=code.near.clone(), middle=nothing(code.middle))
+without_skips.near[:, 3:] = 0
 torch.manual_seed(0)
 drawn = code.mean + torch.randn_like(code.mean) * torch.exp(0.5 * code.log_variance)
 versions = {
@@ -166,8 +174,8 @@ versions = {
     "the cartoon's latent": painted(about, code, other.mean),
     "latent drawn at random": painted(about, code, drawn),
     "without skip features": painted(about, without_skips, code.mean),
-    "without the moved portrait": painted(blind, code, code.mean),
-    "the latent alone": painted(blind, without_skips, code.mean),
+    "without the moved portrait": painted(about, unseen(code), code.mean),
+    "the latent alone": painted(about, unseen(without_skips), code.mean),
 }
 change = [np.abs(one.astype(float) - versions["everything"]).mean() / 255 for one in versions.values()]
 row(list(versions.values()), [f"{name} ({value:.3f})" for name, value in zip(versions, change)], side=240, columns=3)
