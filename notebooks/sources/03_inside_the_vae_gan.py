@@ -94,8 +94,9 @@ show("Blend: moved portrait", "Blend: new content", "Blend: still background")
 #
 # Once per portrait, the encoder writes down the picture as a *code*: a latent of 48 x 32 x 32 numbers, each with a
 # mean and a variance (that is the V of VAE), and two sets of skip features at higher resolution, one of which the
-# shrunk portrait itself travels with. Can we walk from one portrait to another through that code? Below, everything the network knows of the statue is turned step by step into
-# what it knows of the cartoon: code, geometry and picture. What is shown is the *new content* alone.
+# shrunk portrait itself travels with. Can we walk from one portrait to another through that code? Below, everything
+# the network knows of the statue is turned step by step into what it knows of the cartoon: code, geometry and
+# picture. What is shown is the *new content* alone.
 
 
 # %%
