@@ -102,7 +102,8 @@ def test_landmarks_come_from_where_they_were(moved):
 
 def test_moderate_motion_does_not_fold(moved):
     _, motion = moved
-    assert folded(motion.flow).mean() < 0.002
+    face = motion.maps[MAPS.index("face")] > 0.5  # behind the head hair is mirrored, which is a fold
+    assert (folded(motion.flow) & face).mean() < 0.002
 
 
 def test_far_from_the_head_nothing_moves(moved):

@@ -14,11 +14,12 @@ import torch
 from builders import astronaut, astronaut_portrait, self_made_motion
 
 from visiongen import plugins
+from visiongen.background import person_matte
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.errors import PluginError, WeightsError
 from visiongen.eyes import with_exact_eyes
 from visiongen.faces import Face, make_portrait
-from visiongen.flow import MotionField, resize_flow, warp
+from visiongen.flow import GRID, MotionField, resize_flow, warp
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.targets import source_landmarks, target_landmarks, to_crop_units
 from visiongen.generators.vae_gan import VaeGanGenerator, resized
@@ -265,7 +266,7 @@ def test_a_gpu_gives_the_same_picture(portrait, motion, rendered):
 def test_the_field_of_the_portrait_is_used(portrait, motion, rendered):
     """`warp` is `flow` with exact eyes and a mouth's inside, and nothing else."""
     source, target = source_landmarks(portrait), target_landmarks(portrait, motion)[2]
-    (dense,) = MotionField(source).towards(target[None])
+    (dense,) = MotionField(source, person_matte(portrait.crop, GRID)).towards(target[None])
     exact = with_exact_eyes(resize_flow(dense.flow, portrait.crop.shape[0]), source, target)
     expected = lay_over(warp(portrait.crop, exact), MouthInterior(portrait.crop, source)(target))
     np.testing.assert_array_equal(pixels(rendered["warp"])[2], expected)

@@ -46,6 +46,12 @@ class PersonMatte:
         self.close()
 
 
+def person_matte(image: np.ndarray, side: int) -> np.ndarray:
+    """(side, side) float32 in [0, 1], the matte of one square picture (H, H, 3) uint8 RGB."""
+    with PersonMatte() as person:
+        return cv2.resize(person(image), (side, side), interpolation=cv2.INTER_AREA)
+
+
 def still_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """`image` without the person: what is behind is continued smoothly from what is beside.
 

@@ -1,6 +1,6 @@
 """Landmarks -> dense motion: the geometric prior of the generators.
 
-The face mesh of the portrait, grown by a shell for the rest of the head, is rasterised where the face shall be. Every
+The face mesh of the portrait, grown by a skull (`visiongen.skull`), is rasterised where the face shall be. Every
 pixel of the result then knows where in the portrait it comes from (*backward* motion). Outside the head three candidate
 motions are offered, moving with the head, staying where it is, shifting with the head, and a prior weight for each; the
 `warp` generator uses the prior as it is, the VAE-GAN learns to do better.
@@ -20,12 +20,13 @@ import numpy as np
 from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
 from visiongen.pose import face_model, fit_head
 from visiongen.rasterise import affine_maps, apply_affine, rasterise
+from visiongen.skull import Skull, triangles
 
 GRID = 128
 """Rows and columns of motion and maps."""
 
 CANDIDATES = ("head", "still", "shift")
-"""Candidate motions: the head's own (mesh, shell, and their affine continuation); none; the head's shift alone."""
+"""Candidate motions: the head's own (mesh, skull, and their affine continuation); none; the head's shift alone."""
 
 MAPS = (
     "face", "head", "depth", "normal_x", "normal_y", "seen", "stretch", "mouth", "eyes", "iris", "shift_x", "shift_y",
@@ -37,14 +38,8 @@ displacement of the head candidate."""
 SOURCE_MAPS = ("face", "mouth", "eyes", "iris")
 """The maps that are also drawn of the portrait itself."""
 
-# The shell: rings round the face oval at these shares of the way to the skull's outline, which lies further out above the
-# face (hair) than beside and below it; pushed back because the head curves away. In face widths, set by eye on
-# portraits with short and long hair.
-_RINGS = (0.5, 1.0)
-_REACH_UP, _REACH_SIDE, _REACH_DOWN = 0.5, 0.3, 0.12
-_SHELL_DEPTH = 0.45
 _FADE = 0.5
-"""The head's motion fades out over this distance beyond the shell, face widths."""
+"""The head's motion fades out over this distance beyond the skull, face widths."""
 _SUBPIXEL = 4  # fractional bits of OpenCV's polygon corners
 _FINER = 4  # times finer, small openings are drawn before they are averaged
 
@@ -75,58 +70,20 @@ def pixel_centres(size: int) -> np.ndarray:
     return grid
 
 
-@cache
-def _mesh() -> tuple[np.ndarray, np.ndarray]:
-    """Triangles of face and shell (M, 3), and for every vertex of the shell its reach (rings * 36, 3), face widths."""
-    oval = np.array(FACE_OVAL)
-    count = len(oval)
-    outline = face_model().points[oval] - face_model().points[oval].mean(0)
-    direction = outline[:, :2] / np.linalg.norm(outline[:, :2], axis=1, keepdims=True)
-    up, side, down = np.maximum(-direction[:, 1], 0), np.abs(direction[:, 0]), np.maximum(direction[:, 1], 0)
-    reach = _REACH_UP * up**2 + _REACH_SIDE * side**2 + _REACH_DOWN * down**2
-    rings = [np.c_[direction * (share * reach)[:, None], np.full(count, share**2 * _SHELL_DEPTH)] for share in _RINGS]
-    triangles = [face_model().triangles]
-    inner = oval
-    for ring in range(len(_RINGS)):
-        outer = 468 + ring * count + np.arange(count)
-        after = np.roll(np.arange(count), -1)
-        triangles.append(np.stack([inner, outer, inner[after]], axis=1))
-        triangles.append(np.stack([inner[after], outer, outer[after]], axis=1))
-        inner = outer
-    return np.concatenate(triangles).astype(np.int32), np.concatenate(rings).astype(np.float32)
-
-
 class MotionField:
     """Dense motion of one portrait toward any target landmarks."""
 
-    def __init__(self, source: np.ndarray) -> None:
+    def __init__(self, source: np.ndarray, matte: np.ndarray | None = None) -> None:
         """
         Args:
             source: (478, 3) landmarks of the portrait, crop units.
+            matte: (G, G) in [0, 1], the person: how far the head reaches beyond the face; None: as usual.
         """
         self.source = np.asarray(source, np.float64)
-        rotation, translation, scale = (part[0] for part in fit_head(self.source[None]))
-        self._head = (self.source - translation) @ rotation / scale
-        self.face_width = float(scale)
-        self._vertices = self._with_shell(self.source, rotation, translation, scale)
-        self._normals = _normals(self._vertices)
-        self._outline = self._vertices[-len(FACE_OVAL) :, :2]
-        # A triangle seen edge-on maps a cell it hardly covers far away: nothing comes from beyond its own corners.
-        corners = self._vertices[_mesh()[0], :2].astype(np.float32)
-        self._low, self._high = corners.min(1) - 1 / GRID, corners.max(1) + 1 / GRID
-
-    def _with_shell(self, points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float):
-        """(540, 3): the 468 mesh points and the shell round them. The shell is bone: only its inner ring follows the
-        oval half of the way when the jaw drops."""
-        oval = np.array(FACE_OVAL)
-        own = self._head[oval]
-        moved = ((points[oval] - translation) @ rotation) / scale
-        rings = []
-        reaches = np.split(_mesh()[1], len(_RINGS))
-        for share, reach in zip(_RINGS, reaches):
-            rings.append(own + (1 - share) * (moved - own) + reach)
-        shell = np.concatenate(rings) @ rotation.T * scale + translation
-        return np.concatenate([points[:468], shell])
+        self._skull = Skull(self.source, matte)
+        self.face_width = self._skull.face_width
+        self._normals = _normals(self._skull.vertices)
+        self._outline = self._skull.silhouette(self._skull.vertices)
 
     def towards(self, targets: np.ndarray) -> list[DenseMotion]:
         """Dense motion for each of (T, 478, 3) target landmarks, crop units."""
@@ -135,18 +92,21 @@ class MotionField:
         return [self._towards(points, *pose) for points, pose in zip(targets, poses)]
 
     def _towards(self, target, rotation, translation, scale) -> DenseMotion:
-        vertices = self._with_shell(target, rotation, translation, scale)
-        triangles = _mesh()[0]
-        depth = vertices[triangles, 2].mean(1)
-        index = rasterise(vertices[triangles, :2] * GRID - 0.5, depth, (GRID, GRID)).ravel()
+        vertices = self._skull.posed(target, rotation, translation, scale)
+        corners = vertices[triangles()]
+        depth = corners[..., 2].mean(1)
+        index = rasterise(corners[..., :2] * GRID - 0.5, depth, (GRID, GRID)).ravel()
         covered = np.flatnonzero(index >= 0)
         hit = index[covered]
-        affine, area_ratio = affine_maps(vertices, self._vertices, triangles)
+        texture = self._skull.texture(rotation)
+        affine, area_ratio = affine_maps(vertices, texture, triangles())
 
         here = pixel_centres(GRID)
         head = self._continuation(vertices)
         inside = apply_affine(affine[hit], here.reshape(-1, 2)[covered])
-        head.reshape(-1, 2)[covered] = np.clip(inside, self._low[hit], self._high[hit])
+        # A triangle seen edge-on maps a cell it hardly covers far away: nothing comes from beyond its own corners.
+        own = texture[triangles()[hit]].astype(np.float32)
+        head.reshape(-1, 2)[covered] = np.clip(inside, own.min(1) - 1 / GRID, own.max(1) + 1 / GRID)
         # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.
         steps = cv2.GaussianBlur(head - here, (0, 0), 0.8)
 
@@ -178,7 +138,7 @@ class MotionField:
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:
         """(G, G, 2) the affine map that takes the target's outline best to the portrait's, everywhere."""
-        outline = vertices[-len(FACE_OVAL) :, :2]
+        outline = self._skull.silhouette(vertices)
         system = np.c_[outline, np.ones(len(outline))]
         affine = np.linalg.lstsq(system, self._outline, rcond=None)[0].T
         return apply_affine(affine[None].astype(np.float32), pixel_centres(GRID).reshape(-1, 2)).reshape(GRID, GRID, 2)
@@ -187,7 +147,7 @@ class MotionField:
         """Weights of the candidates: the head's motion where the head is *or was* (standing still there would leave a
         second head behind), fading to stillness."""
         mask = np.zeros((GRID, GRID), np.uint8)
-        for outline in (vertices[-len(FACE_OVAL) :, :2], self._outline):
+        for outline in (self._skull.silhouette(vertices), self._outline):
             cv2.fillPoly(mask, [_fixed(outline)], 1, shift=_SUBPIXEL)
         distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3) / GRID
         near = np.clip(1 - distance / (_FADE * self.face_width), 0, 1)
@@ -238,8 +198,8 @@ def _fixed(points: np.ndarray, side: int = GRID) -> np.ndarray:
 
 
 def _normals(vertices: np.ndarray) -> np.ndarray:
-    """(M, 3) unit normals of face and shell triangles, pointing out of the head (z < 0: toward the camera)."""
-    corners = vertices[_mesh()[0]]
+    """(M, 3) unit normals of face and skull triangles, pointing out of the head (z < 0: toward the camera)."""
+    corners = vertices[triangles()]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     # Clockwise on a screen with y down means that the cross product points away from the camera.
     return -normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)

@@ -20,6 +20,7 @@ from pictures import COLOURS, LIGHT, as_picture, chart, encoded, motion_colours,
 
 import visiongen
 from visiongen import media
+from visiongen.background import person_matte
 from visiongen.flow import GRID, MotionField, pixel_centres, warp
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.landmarks import track
@@ -184,13 +185,14 @@ still_of(as_picture(figure), {"application/vnd.plotly.v1+json": json.loads(figur
 # ## From points to pixels
 #
 # A generator needs to know for *every pixel* of the new frame where in the portrait it comes from. The mesh gives that
-# inside the face: each triangle is a small map. Round the face, a shell carries hair and neck along and fades into the
-# background, which stays still. This is the *dense motion*, and it is pure geometry, without a network.
+# inside the face: each triangle is a small map. Round the face, a skull carries the hair along, as wide as the person
+# in the picture, and fades into the background, which stays still. This is the *dense motion*, and it is pure
+# geometry, without a network.
 
 # %%
 portrait = visiongen.prepare_portrait(sample("cartoon.png"))
 portrait, fitted = visiongen.fit_motion(portrait, motion)
-field = MotionField(source_landmarks(portrait))
+field = MotionField(source_landmarks(portrait), person_matte(portrait.crop, GRID))
 paper = portrait.crop // 2 + 127
 step = paper.shape[0] // 24
 paper[::step], paper[:, ::step] = (90, 100, 120), (90, 100, 120)

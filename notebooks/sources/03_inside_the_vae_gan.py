@@ -20,7 +20,7 @@ from pictures import COLOURS, LIGHT, chart, film, motion_colours, new_chart, not
 
 import visiongen
 from visiongen import media
-from visiongen.background import PersonMatte
+from visiongen.background import person_matte
 from visiongen.flow import GRID, MotionField, drawn_maps
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.targets import source_landmarks
@@ -105,9 +105,8 @@ def known(name):
     face = visiongen.prepare_portrait(sample(name))
     points = source_landmarks(face)
     small = cv2.resize(face.crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    with PersonMatte() as person:
-        matte = cv2.resize(person(small), (GRID, GRID), interpolation=cv2.INTER_AREA)
-    dense = MotionField(points).towards(points[None])[0]
+    matte = person_matte(small, GRID)
+    dense = MotionField(points, matte).towards(points[None])[0]
     arrays = {
         "picture": small.transpose(2, 0, 1) / 127.5 - 1, "source_maps": drawn_maps(points), "matte": matte[None],
         "candidates": dense.candidates, "prior": dense.prior, "maps": dense.maps,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from visiongen.background import PersonMatte, still_background
+from visiongen.background import person_matte, still_background
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.eyes import with_exact_eyes
 from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, resize_flow, warp
@@ -144,13 +144,12 @@ class _PreparedPortrait:
     def __init__(self, generator: VaeGanGenerator, portrait: Portrait) -> None:
         self.portrait = portrait
         self.source = source_landmarks(portrait)
-        self.field = MotionField(self.source)
         self.mouth = MouthInterior(portrait.crop, self.source)
         self._crop = portrait.crop
         self._side = portrait.crop.shape[0]
         self.small = small = resized(portrait.crop, SIZE)
-        with PersonMatte() as person:
-            matte = cv2.resize(person(small), (GRID, GRID), interpolation=cv2.INTER_AREA)
+        matte = person_matte(small, GRID)
+        self.field = MotionField(self.source, matte)
         background = torch.from_numpy(still_background(portrait.crop, matte))
         self._background = background.permute(2, 0, 1).float().contiguous()
         self.code = generator.encode(small, drawn_maps(self.source), matte)

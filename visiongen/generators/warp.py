@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from visiongen.background import person_matte
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.eyes import with_exact_eyes
-from visiongen.flow import MotionField, resize_flow, warp
+from visiongen.flow import GRID, MotionField, resize_flow, warp
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.mouth import MouthInterior, lay_over
 
@@ -21,7 +22,7 @@ class WarpGenerator:
     def render(self, portrait: Portrait, motion: MotionTrack) -> Iterator[FrameBatch]:
         """See `visiongen.hookspecs.Generator`."""
         source = source_landmarks(portrait)
-        field, mouth = MotionField(source), MouthInterior(portrait.crop, source)
+        field, mouth = MotionField(source, person_matte(portrait.crop, GRID)), MouthInterior(portrait.crop, source)
         for first in range(0, len(motion), _BATCH):
             part = slice(first, first + _BATCH)
             targets = target_landmarks(portrait, motion, part)

@@ -158,7 +158,8 @@ class PairDataset(IterableDataset):
             still = self.stills[rng.integers(len(self.stills))]
             targets, target_points = [np.array(still.frames[0])], [still.landmarks[0]]
             source_points = transfer(target_points[0], moving.landmarks[first], moving.landmarks[second])
-            motion = flow.MotionField(target_points[0]).towards(source_points[None])[0].flow
+            whole = still.matte[0].astype(np.float32) / 255
+            motion = flow.MotionField(target_points[0], whole).towards(source_points[None])[0].flow
             source, matte = flow.warp(targets[0], motion), flow.warp(np.array(still.matte[0]), motion)
             registered_share = self.registered_share / 2  # with hardly anything that moves by itself, they are easy
         else:
@@ -248,7 +249,8 @@ def as_sample(
         picture, background, target: (3, S, S) uint8; source_maps (4, G, G), matte (1, G, G), candidates
         (K, G, G, 2), prior (K, G, G), maps (12, G, G), landmarks (478, 3) of the target, follows (): float32.
     """
-    motion = flow.MotionField(source_points).towards(target_points[None])[0]
+    person = matte.astype(np.float32) / 255
+    motion = flow.MotionField(source_points, person).towards(target_points[None])[0]
     if driver is not None:
         motion = registered(motion, source, driver)
     pictures = {"picture": source, "background": still_background(source, matte), "target": target}
@@ -256,7 +258,7 @@ def as_sample(
     sample["source_maps"] = torch.from_numpy(flow.drawn_maps(source_points))
     sample["follows"] = torch.tensor(float(follows))
     sample["landmarks"] = torch.from_numpy(np.ascontiguousarray(target_points, np.float32))
-    sample["matte"] = torch.from_numpy(matte[None].astype(np.float32) / 255)
+    sample["matte"] = torch.from_numpy(person[None])
     for name in ("candidates", "prior", "maps"):
         sample[name] = torch.from_numpy(np.ascontiguousarray(getattr(motion, name), np.float32))
     return sample

@@ -1,0 +1,88 @@
+"""The skull round the face mesh: fitted to the person's silhouette, closed, and still where nothing moves."""
+
+import numpy as np
+import pytest
+from builders import face, placed, rotation
+
+from visiongen.landmarks import FACE_OVAL
+from visiongen.pose import fit_head
+from visiongen.skull import Skull, triangles
+
+SIZE = 128
+
+
+def head(**where) -> np.ndarray:
+    """(478, 3), crop units."""
+    return placed(face(), centre=(128.0, 128.0), **where).astype(np.float64) / 256
+
+
+def disc(radius: float, centre=(0.5, 0.48)) -> np.ndarray:
+    """(SIZE, SIZE) a round person, radius in crop units."""
+    y, x = (np.mgrid[:SIZE, :SIZE] + 0.5) / SIZE
+    return (np.hypot(x - centre[0], y - centre[1]) < radius).astype(np.float32)
+
+
+def pose_of(points: np.ndarray) -> tuple:
+    return tuple(part[0] for part in fit_head(points[None]))
+
+
+def test_every_vertex_is_used_and_every_triangle_has_three():
+    skull = Skull(head())
+    assert set(triangles()[:, :].ravel()) <= set(range(len(skull.vertices)))
+    assert (np.diff(np.sort(triangles(), axis=1), axis=1) > 0).all()
+
+
+@pytest.mark.parametrize("turn", [(0, 0, 0), (30, 0, 0), (-25, 10, 15)])
+@pytest.mark.parametrize("matte", [None, disc(0.42), disc(0.33)])
+def test_in_the_portraits_own_pose_colours_come_from_where_they_are(turn, matte):
+    points = head(turn=rotation(*turn))
+    skull = Skull(points, matte)
+    np.testing.assert_allclose(skull.texture(pose_of(points)[0]), skull.vertices[:, :2], atol=1e-12)
+
+
+def test_a_larger_silhouette_makes_a_larger_head():
+    def mean_reach(matte):
+        skull = Skull(head(), matte)
+        oval = skull.source[list(FACE_OVAL), :2]
+        return np.linalg.norm(skull.silhouette(skull.vertices) - oval, axis=1).mean()
+
+    small, large = (mean_reach(disc(radius)) for radius in (0.36, 0.44))
+    assert small < large
+
+
+@pytest.mark.parametrize("turn", [(0, 0, 0), (35, 0, 0), (-35, 5, 0)])
+@pytest.mark.parametrize("radius", [0.34, 0.38, 0.45])
+def test_nothing_of_the_skull_is_outside_of_the_person(turn, radius):
+    """...where the face itself is inside."""
+    points, matte = head(turn=rotation(*turn)), disc(radius)
+    skull = Skull(points, matte)
+
+    def inside(places):
+        x, y = np.clip((places * SIZE).astype(int), 0, SIZE - 1).T
+        return matte[y, x] > 0
+
+    rings = skull.vertices[468:, :2].reshape(-1, len(FACE_OVAL), 2)
+    held = inside(rings[1])  # of the silhouette; near the chin it may be the usual one
+    assert held.mean() > 0.6
+    for ring in rings[2:]:
+        assert inside(ring[held]).mean() > 0.95
+
+
+def test_a_matte_that_misses_the_face_is_not_believed():
+    usual, empty = Skull(head()), Skull(head(), np.zeros((SIZE, SIZE), np.float32))
+    np.testing.assert_allclose(empty.silhouette(empty.vertices), usual.silhouette(usual.vertices), atol=0.03)
+
+
+@pytest.mark.parametrize("yaw", [-45, 45])
+def test_a_turned_head_shows_hair_from_above_the_ears_behind_it(yaw):
+    points = head()
+    skull = Skull(points, disc(0.4))
+    turned = skull.texture(rotation(yaw=yaw) @ pose_of(points)[0])
+    behind = turned[468 + 2 * len(FACE_OVAL) :]
+    assert behind[:, 1].max() < points[:468, 1].mean()
+    # The head is closed: its back reaches further out than its silhouette did.
+    target = head(turn=rotation(yaw=yaw))
+    vertices = skull.posed(target, *pose_of(target))
+    side = -np.sign(yaw)
+    outline, back = (side * (v[:, 0] - 0.5) for v in (skull.silhouette(vertices), vertices[468:]))
+    assert back.max() >= outline.max()

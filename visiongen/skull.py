@@ -1,0 +1,198 @@
+"""The head beyond the face: a closed skull round the face mesh, as wide as the portrait's silhouette.
+
+The face mesh ends at the oval. A head that turns shows what is beside and behind it: hair, ears, the back of the skull.
+Rings of vertices continue the mesh outward to the silhouette, whose distance the person's matte gives for each direction,
+and from there behind the head, where they close. What the portrait does not show is coloured like what it shows at its
+silhouette, mirrored inward.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d
+
+from visiongen.landmarks import FACE_OVAL
+from visiongen.pose import face_model, fit_head
+
+# Everything in face widths, in the head frame; set by eye on portraits with short and long hair.
+_REACH_UP, _REACH_SIDE, _REACH_DOWN = 0.5, 0.3, 0.12
+"""How far the silhouette is from the oval where nothing measures it: hair is high above a face and near its chin."""
+_LEAST_REACH, _MOST_REACH = 0.04, 1.35
+"""The least measured distance, and the largest, as a share of the one above."""
+_RIM = 0.05
+"""The measured silhouette is drawn in by this, but by no more than a third: the rim of a matte is half background."""
+_SILHOUETTE_DEPTH = 0.3
+"""How far behind the oval the head is widest."""
+_NECK = (-0.35, 0.3)
+"""Downward share of a direction from which, and to which, the neck takes the place of the skull."""
+_OUT = (0.5, 1.0)
+"""Rings between oval and silhouette, as shares of the way."""
+_BEHIND = ((0.04, 0.06, 0.15), (0.35, 0.4, 0.3), (0.95, 0.5, 0.3))
+"""Rings behind the silhouette: share of the way to the head's axis, depth behind the silhouette, and where the portrait
+shows their colour, as a share of the way from the silhouette back to the oval."""
+_HAIR = 0.45
+"""Behind the head there is hair: its colours come from no lower than this, of 1 (straight up); ears are below."""
+_TURNED = 20.0
+"""Degrees from the portrait's pose at which all colours of what it does not show have changed to the hair's."""
+_PERSON = 0.7
+"""The matte from which on a pixel is a person's."""
+_STEPS = 28
+"""Steps at which the matte is looked at on a way."""
+
+
+@cache
+def triangles() -> np.ndarray:
+    """(M, 3) int32: the face's, then the skull's, ring by ring."""
+    found, inner, count = [face_model().triangles], np.array(FACE_OVAL), len(FACE_OVAL)
+    after = np.roll(np.arange(count), -1)
+    free = _directions()[2] > 0
+    for ring in range(len(_OUT) + len(_BEHIND)):
+        outer = 468 + ring * count + np.arange(count)
+        there = np.full(count, True) if ring < len(_OUT) else free | free[after]  # no skull behind the neck
+        found.append(np.stack([inner, outer, inner[after]], axis=1)[there])
+        found.append(np.stack([inner[after], outer, outer[after]], axis=1)[there])
+        inner = outer
+    return np.concatenate(found).astype(np.int32)
+
+
+@cache
+def _directions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of every vertex of the oval: the way outward (36, 2), the usual reach (36,), and how little of it is neck (36,)."""
+    outline = face_model().points[list(FACE_OVAL)]
+    outline = outline - outline.mean(0)
+    direction = outline[:, :2] / np.linalg.norm(outline[:, :2], axis=1, keepdims=True)
+    up, side, down = np.maximum(-direction[:, 1], 0), np.abs(direction[:, 0]), np.maximum(direction[:, 1], 0)
+    free = np.clip((_NECK[1] - direction[:, 1]) / (_NECK[1] - _NECK[0]), 0, 1)
+    return direction, _REACH_UP * up**2 + _REACH_SIDE * side**2 + _REACH_DOWN * down**2, free * free * (3 - 2 * free)
+
+
+@cache
+def _hair_above() -> np.ndarray:
+    """(36,) int: for every vertex of the oval the one whose hair is behind it: itself, or the nearest that is high enough."""
+    direction = _directions()[0]
+    high = np.flatnonzero(-direction[:, 1] >= _HAIR)
+    return high[np.argmax(direction @ direction[high].T, axis=1)]
+
+
+class Skull:
+    """Face and skull of one portrait, for any pose and expression."""
+
+    def __init__(self, source: np.ndarray, matte: np.ndarray | None = None) -> None:
+        """
+        Args:
+            source: (478, 3) landmarks of the portrait, crop units.
+            matte: (G, G) in [0, 1], the person; None: a head of the usual size.
+        """
+        self.source = np.asarray(source, np.float64)
+        self._pose = tuple(part[0] for part in fit_head(self.source[None]))
+        self.face_width = float(self._pose[2])
+        self._oval = _into_head(self.source[list(FACE_OVAL)], *self._pose)
+        self._offsets = _rings(self._oval, _directions()[1] if matte is None else self._reach(matte))
+        if matte is not None:
+            self._hold_within(matte)
+        self.vertices = self.posed(self.source, *self._pose)
+        """(N, 3) of the portrait itself, crop units."""
+        self._unseen = self._colours_of_the_unseen() - self.vertices[:, :2]
+
+    def posed(self, points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float) -> np.ndarray:
+        """(N, 3) vertices for the landmarks (478, 3) and their pose: the 468 mesh points and the skull's rings. The skull is
+        bone: only its inner ring follows the oval half of the way when the jaw drops."""
+        moved = _into_head(points[list(FACE_OVAL)], rotation, translation, scale)
+        rings = self._oval + self._offsets
+        rings[0] += (1 - _OUT[0]) * (moved - self._oval)
+        return np.concatenate([points[:468], rings.reshape(-1, 3) @ rotation.T * scale + translation])
+
+    def silhouette(self, vertices: np.ndarray) -> np.ndarray:
+        """(36, 2) of vertices (N, 3) or (N, 2): the ring where the head is widest."""
+        return _ring(vertices, len(_OUT) - 1)[:, :2]
+
+    def texture(self, rotation: np.ndarray) -> np.ndarray:
+        """(N, 2) where the portrait shows the colour of every vertex, for a head turned by `rotation` (3, 3).
+
+        In the portrait's own pose every vertex has its own place, so that nothing changes; what is hidden there takes
+        the place of the hair before it comes into sight.
+        """
+        cosine = (np.trace(rotation @ self._pose[0].T) - 1) / 2
+        share = np.clip(np.degrees(np.arccos(np.clip(cosine, -1, 1))) / _TURNED, 0, 1)
+        return self.vertices[:, :2] + share * share * (3 - 2 * share) * self._unseen
+
+    def _picture(self, points: np.ndarray) -> np.ndarray:
+        """Points (..., 3) of the head frame in the portrait, crop units."""
+        return points @ self._pose[0].T * self._pose[2] + self._pose[1]
+
+    def _inside(self, matte: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """(...) bool: points (..., 3) of the head frame that the matte calls person."""
+        x, y = np.moveaxis((self._picture(points)[..., :2] * matte.shape[0] - 0.5).astype(np.float32), -1, 0)
+        sampled = cv2.remap(matte.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return sampled > _PERSON
+
+    def _reach(self, matte: np.ndarray) -> np.ndarray:
+        """(36,) reach: where, on the way outward, the matte ends; the usual one where it begins outside."""
+        _, usual, free = _directions()
+        most = _MOST_REACH * usual
+        shares = np.linspace(0, 1, _STEPS)
+        inside = self._inside(matte, self._oval + _outward(shares, most))
+        measured = np.where(inside.all(0), 1.0, shares[np.argmin(inside, axis=0)]) * most
+        measured = np.maximum(measured - np.minimum(_RIM, measured / 3), _LEAST_REACH)
+        reach = np.where(inside[:2].all(0), measured, usual)
+        smooth = gaussian_filter1d(minimum_filter1d(reach, 3, mode="wrap"), 1.0, mode="wrap")
+        reach = np.minimum(reach, smooth)  # never out into the background
+        return free * reach + (1 - free) * np.minimum(reach, usual)
+
+    def _hold_within(self, matte: np.ndarray) -> None:
+        """Draws what would stick out of the person in a portrait that is turned, back toward the silhouette."""
+        edge = self._offsets[len(_OUT) - 1]
+        behind = self._offsets[len(_OUT) :]
+        ways = edge + np.linspace(0, 1, _STEPS)[:, None, None, None] * (behind - edge)  # (steps, rings, 36, 3)
+        inside = self._inside(matte, (self._oval + ways).reshape(_STEPS, -1, 3)).reshape(ways.shape[:3])
+        inside |= ~inside[0]  # where even the silhouette is no person, the matte says nothing
+        last = np.where(inside.all(0), _STEPS, np.argmin(inside, axis=0)) - 1
+        behind[:] = np.take_along_axis(ways, last[None, ..., None], axis=0)[0]
+
+    def _colours_of_the_unseen(self) -> np.ndarray:
+        """(N, 2) where the colours of the vertices come from once the head has turned: of those that the portrait shows, from
+        where they are; of those behind the head, from the hair above, mirrored inward."""
+        flat = self.vertices[:, :2].copy()
+        outline = self.silhouette(self.vertices)
+        edge, oval = outline[_hair_above()], self.source[list(FACE_OVAL), :2][_hair_above()]
+        polygon = outline.astype(np.float32)
+        for number, (_, _, back) in enumerate(_BEHIND, len(_OUT)):
+            ring = _ring(flat, number)
+            hidden = [cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in ring]
+            ring[hidden] = (edge + back * (oval - edge))[hidden]
+        return flat
+
+
+def _rings(oval: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """(rings, 36, 3) from the oval (36, 3) to every ring, head frame."""
+    free = _directions()[2]
+    out = [_outward(share, reach) for share in _OUT]
+    edge = oval + out[-1]
+    axis = np.array([0.5 * (edge[:, 0].min() + edge[:, 0].max()), edge[free > 0.5, 1].mean(), edge[:, 2].mean()])
+    behind = [
+        out[-1] + free[:, None] * (inward * (axis - edge) + [0, 0, depth])  # no skull behind the neck
+        for inward, depth, _ in _BEHIND
+    ]
+    return np.stack([*out, *behind])
+
+
+def _outward(share: float | np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """(..., 36, 3) offsets from the oval at shares (...) of the reach (36,)."""
+    share = np.asarray(share, np.float64)[..., None]
+    direction, usual, _ = _directions()
+    depth = share**2 * _SILHOUETTE_DEPTH * np.sqrt(reach / usual)
+    return np.concatenate([direction * (share * reach)[..., None], depth[..., None]], axis=-1)
+
+
+def _ring(vertices: np.ndarray, number: int) -> np.ndarray:
+    """(36, ...) the vertices of one ring, a view."""
+    first = 468 + number * len(FACE_OVAL)
+    return vertices[first : first + len(FACE_OVAL)]
+
+
+def _into_head(points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float) -> np.ndarray:
+    """Points (..., 3), crop units, in the head frame."""
+    return (points - translation) @ rotation / scale
