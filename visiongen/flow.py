@@ -19,7 +19,7 @@ import numpy as np
 
 from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
 from visiongen.pose import face_model, fit_head
-from visiongen.rasterise import affine_maps, apply_affine, rasterise
+from visiongen.rasterise import affine_maps, rasterise
 from visiongen.skull import Skull, triangles
 
 GRID = 128
@@ -70,6 +70,14 @@ def pixel_centres(size: int) -> np.ndarray:
     return grid
 
 
+@cache
+def _planes() -> np.ndarray:
+    """(2, G, G) float32, x and y of `pixel_centres`."""
+    planes = np.ascontiguousarray(pixel_centres(GRID).transpose(2, 0, 1))
+    planes.flags.writeable = False
+    return planes
+
+
 class MotionField:
     """Dense motion of one portrait toward any target landmarks."""
 
@@ -82,7 +90,7 @@ class MotionField:
         self.source = np.asarray(source, np.float64)
         self._skull = Skull(self.source, matte)
         self.face_width = self._skull.face_width
-        self._normals = _normals(self._skull.vertices)
+        self._normals = _normals(self._skull.vertices[triangles().T])
         self._outline = self._skull.silhouette(self._skull.vertices)
 
     def towards(self, targets: np.ndarray) -> list[DenseMotion]:
@@ -93,55 +101,62 @@ class MotionField:
 
     def _towards(self, target, rotation, translation, scale) -> DenseMotion:
         vertices = self._skull.posed(target, rotation, translation, scale)
-        corners = vertices[triangles()]
-        depth = corners[..., 2].mean(1)
-        index = rasterise(corners[..., :2] * GRID - 0.5, depth, (GRID, GRID)).ravel()
+        corners = vertices[triangles().T]  # (3, M, 3)
+        depth = corners[..., 2].mean(0)
+        index = rasterise(corners[..., :2].swapaxes(0, 1) * GRID - 0.5, depth, (GRID, GRID)).ravel()
         covered = np.flatnonzero(index >= 0)
         hit = index[covered]
+
+        # What every covered pixel takes from its triangle, gathered at once: the map to the portrait, the bounds there, and
+        # the surface. Plane by plane: interleaved channels cost twice the time.
         texture = self._skull.texture(rotation)
         affine, area_ratio = affine_maps(vertices, texture, triangles())
-
-        here = pixel_centres(GRID)
-        head = self._continuation(vertices)
-        inside = apply_affine(affine[hit], here.reshape(-1, 2)[covered])
-        # A triangle seen edge-on maps a cell it hardly covers far away: nothing comes from beyond its own corners.
-        own = texture[triangles()[hit]].astype(np.float32)
-        head.reshape(-1, 2)[covered] = np.clip(inside, own.min(1) - 1 / GRID, own.max(1) + 1 / GRID)
-        # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.
-        steps = cv2.GaussianBlur(head - here, (0, 0), 0.8)
-
-        normals = _normals(vertices)
-        surface = np.stack(
+        own = texture[triangles().T]  # (3, M, 2)
+        normals = _normals(corners)
+        table = np.concatenate(
             [
-                (depth - translation[2]) / scale,
-                normals[:, 0],
-                normals[:, 1],
-                -self._normals[:, 2],
-                np.clip(np.log(np.maximum(area_ratio, 1e-3)), -2, 2),
-            ],
-            axis=-1,
-        ).astype(np.float32)
-        drawn = np.zeros((GRID, GRID, surface.shape[1]), np.float32)
-        drawn.reshape(GRID * GRID, -1)[covered] = surface[hit]
+                np.moveaxis(affine, 0, -1).reshape(6, -1),
+                # A triangle seen edge-on maps a cell it hardly covers far away: nothing comes from beyond its own corners.
+                own.min(0).T - 1 / GRID,
+                own.max(0).T + 1 / GRID,
+                (depth - translation[2])[None] / scale,
+                normals[:2],
+                -self._normals[2:],
+                np.clip(np.log(np.maximum(area_ratio, 1e-3)), -2, 2)[None],
+            ]
+        ).astype(np.float32)[:, hit]
+
+        here = _planes()
+        x, y = here.reshape(2, -1)[:, covered]
+        head = self._continuation(vertices)
+        for axis, (a, b, c) in enumerate(table[:6].reshape(2, 3, -1)):
+            head[axis].ravel()[covered] = np.clip(a * x + b * y + c, table[6 + axis], table[8 + axis])
+        # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.
+        steps = [cv2.GaussianBlur(part, (0, 0), 0.8) for part in head - here]
+
         maps = np.zeros((len(MAPS), GRID, GRID), np.float32)
         maps[0].ravel()[covered] = hit < len(face_model().triangles)
         maps[1].ravel()[covered] = 1
-        maps[2:7] = cv2.blur(drawn, (3, 3)).transpose(2, 0, 1)
+        for channel, values in enumerate(table[10:], start=2):
+            maps[channel].ravel()[covered] = values
+            maps[channel] = cv2.blur(maps[channel], (3, 3))
         maps[7:10] = drawn_maps(target)[1:]
-        maps[10:12] = steps.transpose(2, 0, 1)
+        maps[10:12] = steps
 
         candidates = np.empty((len(CANDIDATES), GRID, GRID, 2), np.float32)
-        candidates[0], candidates[1] = here + steps, here
+        candidates[1] = pixel_centres(GRID)
         for axis, shift in enumerate(self.source[:468, :2].mean(0) - target[:468, :2].mean(0)):
-            candidates[2, ..., axis] = here[..., axis] + np.float32(shift)
+            candidates[0, ..., axis] = here[axis] + steps[axis]
+            candidates[2, ..., axis] = here[axis] + np.float32(shift)
         return DenseMotion(candidates, self._prior(vertices), maps)
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:
-        """(G, G, 2) the affine map that takes the target's outline best to the portrait's, everywhere."""
+        """(2, G, G) float32 the affine map that takes the target's outline best to the portrait's, everywhere."""
         outline = self._skull.silhouette(vertices)
         system = np.c_[outline, np.ones(len(outline))]
-        affine = np.linalg.lstsq(system, self._outline, rcond=None)[0].T
-        return apply_affine(affine[None].astype(np.float32), pixel_centres(GRID).reshape(-1, 2)).reshape(GRID, GRID, 2)
+        affine = np.linalg.lstsq(system, self._outline, rcond=None)[0].T.astype(np.float32)  # (2, 3)
+        x, y = _planes()
+        return affine[:, 0, None, None] * x + affine[:, 1, None, None] * y + affine[:, 2, None, None]
 
     def _prior(self, vertices: np.ndarray) -> np.ndarray:
         """Weights of the candidates: the head's motion where the head is *or was* (standing still there would leave a
@@ -197,12 +212,12 @@ def _fixed(points: np.ndarray, side: int = GRID) -> np.ndarray:
     return np.round(pixels * 2**_SUBPIXEL).astype(np.int32)[:, None]
 
 
-def _normals(vertices: np.ndarray) -> np.ndarray:
-    """(M, 3) unit normals of face and skull triangles, pointing out of the head (z < 0: toward the camera)."""
-    corners = vertices[triangles()]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+def _normals(corners: np.ndarray) -> np.ndarray:
+    """(3, M) unit normals of triangles (3 corners, M, 3), pointing out of the head (z < 0: toward the camera)."""
+    (ax, ay, az), (bx, by, bz) = (corners[1] - corners[0]).T, (corners[2] - corners[0]).T
     # Clockwise on a screen with y down means that the cross product points away from the camera.
-    return -normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    normals = np.stack([by * az - ay * bz, bz * ax - az * bx, bx * ay - ax * by])
+    return normals / np.maximum(np.sqrt((normals * normals).sum(0)), 1e-12)
 
 
 def warp(picture: np.ndarray, flow: np.ndarray, *, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:

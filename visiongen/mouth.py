@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from visiongen.landmarks import INNER_LIPS, OUTER_LIPS
 from visiongen.pose import fit_head
 
 SIDE = 256
-"""Rows and columns in which the inside is drawn."""
+"""Rows and columns of the crop, for which the inside is drawn."""
 ROWS, COLUMNS = 8, 13
 """Grid of the median mouth, upper to lower lip and corner to corner."""
 _UPPER = INNER_LIPS[:11]  # from the right corner over the upper lip to the left corner
@@ -44,6 +45,17 @@ def _median_mouth() -> tuple[np.ndarray, np.ndarray]:
         return np.clip(relative, *_LIGHT), data["openings"]
 
 
+class Inside(NamedTuple):
+    """What is drawn of a mouth: a rectangle of the crop, brought to `SIDE` rows and columns."""
+
+    colour: np.ndarray
+    """(h, w, 3) float32 in [0, 255]."""
+    weight: np.ndarray
+    """(h, w) float32 in [0, 1]."""
+    corner: tuple[int, int]
+    """Column and row of its top-left pixel."""
+
+
 class MouthInterior:
     """Draws the inside of one portrait's mouth at any opening."""
 
@@ -56,13 +68,11 @@ class MouthInterior:
         self._lips = lip_colour(crop, source)
         self._opening = _opening(source)
 
-    def __call__(self, target: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    def __call__(self, target: np.ndarray) -> Inside | None:
         """What to lay over a frame, or None where the portrait itself shows enough.
 
         Args:
             target: (478, 3) landmarks, crop units.
-        Returns:
-            Colour (SIDE, SIDE, 3) float32 in [0, 255] and weight (SIDE, SIDE) float32 in [0, 1].
         """
         opening = _opening(target)
         wide = np.clip((opening - _NARROW) / (_WIDE - _NARROW), 0, 1)
@@ -70,30 +80,38 @@ class MouthInterior:
         strength = float(wide * wide * (3 - 2 * wide) * lacking)
         if strength < 0.02:
             return None
-        upper, lower = gap_lines(target, COLUMNS + 1)  # borders of the grid's cells
-        colour, inside = self._drawn(upper, lower, opening)
-        softness = max(0.6, 0.1 * float(np.linalg.norm(lower - upper, axis=1).max()) * SIDE)
-        covered = np.maximum(cv2.GaussianBlur(inside, (0, 0), softness), 1e-3)[..., None]
-        colour = cv2.GaussianBlur(colour, (0, 0), softness) / covered  # blurred among themselves, not with the outside
-        return colour, strength * cv2.GaussianBlur(inside, (0, 0), 0.7)
+        upper, lower = (line * SIDE - 0.5 for line in gap_lines(target, COLUMNS + 1))  # borders of the grid's cells
+        softness = max(0.6, 0.1 * float(np.linalg.norm(lower - upper, axis=1).max()))
+        # Only the mouth's own rectangle is drawn, and a rim in which the blur of its inside ends.
+        both, rim = np.concatenate([upper, lower]), 2 * softness + 4
+        left, top = np.clip(np.floor(both.min(0) - rim), 0, SIDE).astype(int)
+        right, bottom = np.clip(np.ceil(both.max(0) + rim) + 1, 0, SIDE).astype(int)
+        if right <= left or bottom <= top:
+            return None
+        drawn = self._drawn(upper - [left, top], lower - [left, top], opening, (bottom - top, right - left))
+        blurred = cv2.GaussianBlur(drawn, (0, 0), softness)
+        colour = blurred[..., :3] / np.maximum(blurred[..., 3:], 1e-3)  # blurred among themselves, not with the outside
+        weight = strength * cv2.GaussianBlur(np.ascontiguousarray(drawn[..., 3]), (0, 0), 0.7)
+        return Inside(colour, weight, (int(left), int(top)))
 
-    def _drawn(self, upper: np.ndarray, lower: np.ndarray, opening: float) -> tuple[np.ndarray, np.ndarray]:
+    def _drawn(self, upper: np.ndarray, lower: np.ndarray, opening: float, size: tuple[int, int]) -> np.ndarray:
+        """(rows, columns, 4) float32: colour, and 1 where the inside is."""
         medians, openings = _median_mouth()
         share = np.clip((opening - openings[0]) / (openings[1] - openings[0]), 0, 1)
         grey = self._lips.mean()
         tint = grey + _SATURATION * (self._lips - grey)
         cells = np.clip(((1 - share) * medians[0] + share * medians[1])[..., None] * tint, 0, 245)
+        values = np.concatenate([cells, np.ones((ROWS, COLUMNS, 1))], axis=-1).tolist()
         down = np.linspace(0, 1, ROWS + 1)[:, None, None]
-        corners = (upper * (1 - down) + lower * down) * SIDE - 0.5  # (ROWS + 1, COLUMNS + 1, 2)
-        corners = np.round(np.clip(corners, -SIDE, 2 * SIDE) * 2**_SUBPIXEL).astype(np.int32)
-        colour, inside = np.zeros((SIDE, SIDE, 3), np.float32), np.zeros((SIDE, SIDE), np.float32)
+        corners = np.clip(upper * (1 - down) + lower * down, -SIDE, 2 * SIDE)  # (ROWS + 1, COLUMNS + 1, 2)
+        corners = np.round(corners * 2**_SUBPIXEL).astype(np.int32)
+        across = np.stack([corners[:, :-1], corners[:, 1:]], axis=2)  # (ROWS + 1, COLUMNS, 2, 2)
+        outlines = np.concatenate([across[:-1], across[1:, :, ::-1]], axis=2)
+        drawn = np.zeros((*size, 4), np.float32)
         for row in range(ROWS):
             for column in range(COLUMNS):
-                a, b = corners[row, column : column + 2], corners[row + 1, column : column + 2][::-1]
-                cell = np.concatenate([a, b])[:, None]
-                cv2.fillConvexPoly(colour, cell, cells[row, column].tolist(), cv2.LINE_8, _SUBPIXEL)
-                cv2.fillConvexPoly(inside, cell, 1.0, cv2.LINE_8, _SUBPIXEL)
-        return colour, inside
+                cv2.fillConvexPoly(drawn, outlines[row, column], values[row][column], cv2.LINE_8, _SUBPIXEL)
+        return drawn
 
 
 def gap_lines(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,24 +141,22 @@ def lip_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.maximum(picture[lips].mean(0), 8.0) if lips.any() else np.array([150.0, 90.0, 85.0])
 
 
-def lay_over(frame: np.ndarray, inside: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
+def lay_over(frame: np.ndarray, inside: Inside | None) -> np.ndarray:
     """`frame` (S, S, 3) uint8 with the inside of the mouth in it."""
     if inside is None:
         return frame
-    colour, weight = inside
-    rows, columns = (np.flatnonzero(weight.any(axis)) for axis in (1, 0))
-    if not len(rows):
-        return frame
-    # Only the mouth's own rectangle is touched, with two pixels to spare for the interpolation.
     side = frame.shape[0]
     scale = side / SIDE
-    top, left = (max(0, int((x[0] - 2) * scale)) for x in (rows, columns))
-    bottom, right = (min(side, int((x[-1] + 3) * scale) + 1) for x in (rows, columns))
+    corner = np.array(inside.corner)
+    left, top = (max(0, int((x - 2) * scale)) for x in corner)
+    right, bottom = (
+        min(side, int((x + length + 2) * scale) + 1) for x, length in zip(corner, inside.weight.shape[::-1], strict=True)
+    )
     size, shift = (right - left, bottom - top), np.array([left, top])
-    # (p + 0.5 + shift) / scale - 0.5 is where a pixel of the rectangle lies in the drawing.
-    matrix = np.c_[np.eye(2) / scale, (0.5 + shift) / scale - 0.5]
+    # (p + 0.5 + shift) / scale - 0.5 - corner is where a pixel of the rectangle lies in the drawing.
+    matrix = np.c_[np.eye(2) / scale, (0.5 + shift) / scale - 0.5 - corner]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    colour, weight = (cv2.warpAffine(x, matrix, size, flags=flags) for x in (colour, weight))
+    colour, weight = (cv2.warpAffine(x, matrix, size, flags=flags) for x in (inside.colour, inside.weight))
     part = frame[top:bottom, left:right].astype(np.float32)
     frame = frame.copy()
     frame[top:bottom, left:right] = np.clip(part + weight[..., None] * (colour - part) + 0.5, 0, 255).astype(np.uint8)
