@@ -150,7 +150,8 @@ def lay_over(frame: np.ndarray, inside: Inside | None) -> np.ndarray:
     corner = np.array(inside.corner)
     left, top = (max(0, int((x - 2) * scale)) for x in corner)
     right, bottom = (
-        min(side, int((x + length + 2) * scale) + 1) for x, length in zip(corner, inside.weight.shape[::-1], strict=True)
+        min(side, int((x + length + 2) * scale) + 1)
+        for x, length in zip(corner, inside.weight.shape[::-1], strict=True)
     )
     size, shift = (right - left, bottom - top), np.array([left, top])
     # (p + 0.5 + shift) / scale - 0.5 - corner is where a pixel of the rectangle lies in the drawing.
