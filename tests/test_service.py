@@ -17,6 +17,7 @@ import requests
 from visiongen import cli, media, save_motion, testing
 from visiongen.batch.values import known_options
 from visiongen.errors import VisionGenError
+from visiongen.marking.credentials import read_credentials
 from visiongen.samples import sample
 from visiongen.service.gate import is_own_host, refusal
 from visiongen.service.options import is_allowed, read_options
@@ -255,6 +256,19 @@ def test_other_machines_need_a_token(monkeypatch, capsys):
         ServiceSettings(host="0.0.0.0")
     monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
     assert not ServiceSettings(host="0.0.0.0").is_local
+
+
+def test_a_webm_comes_with_its_manifest_beside_it(server, picture, motion, tmp_path):
+    found = server.wait(server.submit(picture, motion, format="webm").json()["id"], "done", "failed")
+    film, manifest = server.ask("GET", found["result"]), server.ask("GET", found["credentials"])
+    assert (film.status_code, manifest.status_code) == (200, 200)
+    assert manifest.headers["content-type"] == "application/c2pa"
+    (tmp_path / "result.webm").write_bytes(film.content)
+    (tmp_path / "result.c2pa").write_bytes(manifest.content)
+    assert read_credentials(tmp_path / "result.webm").state in ("valid", "own")
+    mp4 = server.wait(server.submit(picture, motion).json()["id"], "done", "failed")
+    assert mp4["credentials"] is None
+    assert server.ask("GET", f"/jobs/{mp4['id']}/credentials").status_code == 404
 
 
 def test_a_port_that_is_taken(server, capsys):

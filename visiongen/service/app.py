@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from visiongen.batch.values import known_options
 from visiongen.errors import VisionGenError
+from visiongen.marking.credentials import manifest_beside
 from visiongen.service.gate import Gate, TooLarge
 from visiongen.service.jobs import ACTIVE, Busy, Job, JobQueue, plain
 from visiongen.service.options import LONGEST_OPTIONS, job_values, read_options
@@ -46,6 +47,7 @@ def build_app(settings: ServiceSettings, jobs: JobQueue) -> Starlette:
         Route("/jobs/{job_id}", _show, methods=["GET"]),
         Route("/jobs/{job_id}", _delete, methods=["DELETE"]),
         Route("/jobs/{job_id}/result", _result, methods=["GET"]),
+        Route("/jobs/{job_id}/credentials", _credentials, methods=["GET"]),
         Route("/health", _health, methods=["GET"]),
         Route("/metrics", _metrics, methods=["GET"]),
     ]
@@ -126,6 +128,20 @@ async def _result(request: Request) -> Response:
     return FileResponse(job.out, filename=job.out.name)
 
 
+async def _credentials(request: Request) -> Response:
+    """The signed manifest of a result that cannot hold its own."""
+    job = _job(request)
+    manifest = _manifest_of(job)
+    if manifest is None:
+        return _error(404, "there is no manifest apart from a result: MP4, GIF and WebP hold their own")
+    return FileResponse(manifest, filename=manifest.name, media_type="application/c2pa")
+
+
+def _manifest_of(job: Job) -> Path | None:
+    found = manifest_beside(job.out) if job.state == "done" else None
+    return found if found and found.is_file() else None
+
+
 async def _delete(request: Request) -> Response:
     jobs: JobQueue = request.app.state.jobs
     if not await run_in_threadpool(jobs.delete, request.path_params["job_id"]):
@@ -163,6 +179,7 @@ def _described(job: Job, jobs: JobQueue) -> dict[str, Any]:
         found["deleted_in_seconds"] = round(max(0.0, keep), 1)
     if job.state == "done":
         found["result"] = f"/jobs/{job.id}/result"
+        found["credentials"] = f"/jobs/{job.id}/credentials" if _manifest_of(job) else None
         found |= {name: made.get(name) for name in ("frames", "width", "height", "fps", "device", "warnings")}
     return found
 
