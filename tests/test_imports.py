@@ -24,6 +24,7 @@ LAYERS = (
         "motion",
         "retarget",
         "rasterise",
+        "skull",
         "flow",
         "registration",
         "mouth",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from visiongen import blas
 from visiongen.console import quiet_libraries, show_log
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.shortages import shortage
@@ -244,6 +245,7 @@ def usage() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0, 1 after an error, 2 for wrong arguments, 130 after Ctrl-C."""
+    blas.one_thread()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
     arguments = [argument for argument in arguments if argument != "--debug"]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from visiongen import blas
 from visiongen.errors import VisionGenError
 from visiongen.memory_watch import MemoryWatch
 from visiongen.shortages import shortage
@@ -63,7 +64,7 @@ def surroundings(threads: int | None = None, gpu: str | None = None) -> dict[str
     """
     root = str(Path(__file__).resolve().parents[1])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    found = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
+    found = {**blas.LIMIT, **os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
     if threads is not None:
         found |= {"OMP_NUM_THREADS": str(threads), "OPENCV_FOR_THREADS_NUM": str(threads)}
     return found | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})

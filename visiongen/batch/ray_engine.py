@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from visiongen import blas
 from visiongen.batch.engines import Crew, Outcome
 from visiongen.batch.manifest import Row
 from visiongen.errors import VisionGenError
@@ -121,7 +122,7 @@ class RayEngine:
         threads = str(share_of_cores(self._crew.workers))
         has_gpu = not self._crew.cpu and self._ray.cluster_resources().get("GPU", 0) > 0
         needs = {"num_gpus": 1} if has_gpu else {"num_cpus": 1}
-        environment = {"env_vars": {"OMP_NUM_THREADS": threads, "OPENCV_FOR_THREADS_NUM": threads}}
+        environment = {"env_vars": {**blas.LIMIT, "OMP_NUM_THREADS": threads, "OPENCV_FOR_THREADS_NUM": threads}}
         return self._ray.remote(_Actor).options(runtime_env=environment, max_restarts=0, **needs).remote()
 
     def _retire(self, post: _Post) -> None:
