@@ -47,7 +47,7 @@ class VideoFormat:
     most_ahead: int
     """Frames that it looks ahead where nothing is said."""
     options_of_large: dict[str, str] = field(default_factory=dict)
-    """Further options where it cannot look far ahead."""
+    """Further options where it cannot look far ahead: threads share one frame instead of each having its own."""
 
     def frames_ahead(self, height: int, width: int) -> int:
         """How far ahead it may look at frames of this size, without taking more memory than `AHEAD_BYTES`."""
@@ -64,7 +64,7 @@ def mp4_format(options: Mp4Options) -> VideoFormat:
         container_options={"movflags": "+faststart"},
         ahead="rc-lookahead",
         most_ahead=40,
-        options_of_large={"bf": "0"},
+        options_of_large={"bf": "0", "refs": "1", "x264-params": "sliced-threads=1"},
     )
 
 
