@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from visiongen.datatypes import LandmarkTrack, MotionTrack
 from visiongen.errors import MediaError, NoFaceError
-from visiongen.motion import load_motion, motion_from_landmarks, place, save_motion, smooth
+from visiongen.motion import load_motion, motion_from_landmarks, parabola_kernel, place, save_motion, smooth
 from visiongen.pose import euler_angles
 
 NOISE = 0.1
@@ -419,3 +419,10 @@ def test_rotations_survive_the_template_as_rotations(template):
     motion = load_motion(template)
     Rotation.from_matrix(motion.rotation)  # raises for what is none
     assert_same(smooth(motion), smooth(load_motion(template)), atol=0)
+
+
+@pytest.mark.parametrize("window", [5, 7, 9, 21])
+def test_the_parabola_is_that_of_savitzky_and_golay(window):
+    from scipy.signal import savgol_coeffs
+
+    np.testing.assert_allclose(parabola_kernel(window), savgol_coeffs(window, 2), atol=1e-12)

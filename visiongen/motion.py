@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import savgol_coeffs
 from scipy.spatial.transform import Rotation, Slerp
 
 from visiongen.arrays import read_arrays
@@ -182,8 +181,7 @@ def _local_wiener(values: np.ndarray, strength: float, rate: float, most_noise: 
     half = window // 2
     # A point reflection at the ends continues a movement at its speed.
     padded = np.concatenate([2 * values[:1] - values[half:0:-1], values, 2 * values[-1:] - values[-2 : -half - 2 : -1]])
-    kernel = savgol_coeffs(window, 2)
-    trend = sum(k * padded[i : i + len(values)] for i, k in enumerate(kernel))
+    trend = sum(k * padded[i : i + len(values)] for i, k in enumerate(parabola_kernel(window)))
     rest = values - trend
     energy = uniform_filter1d((rest**2).sum(-1), 3, axis=0, mode="nearest")  # (T, N)
     # What is usual in this track counts as noise, but no more than the detector makes: a clip that moves in jerks,
@@ -191,6 +189,16 @@ def _local_wiener(values: np.ndarray, strength: float, rate: float, most_noise: 
     noise = np.minimum(np.median(energy, axis=0), most_noise**2) * (2 * strength) ** 2
     keep = np.maximum(energy - noise, 0) / np.maximum(energy, 1e-18)
     return trend + keep[..., None] * rest
+
+
+def parabola_kernel(window: int) -> np.ndarray:
+    """(window,) weights that give the middle of the parabola nearest to `window` samples.
+
+    Source: Savitzky and Golay, "Smoothing and differentiation of data by simplified least squares procedures", 1964. SciPy
+    has it in `scipy.signal`, whose import takes most of a second.
+    """
+    at = np.arange(window) - window // 2
+    return np.linalg.pinv(np.vander(at.astype(np.float64), 3))[-1]
 
 
 class OneEuro:

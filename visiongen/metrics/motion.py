@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.ndimage import correlate1d
 
 from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
+from visiongen.motion import parabola_kernel
 
 ACCELERATION_LIMIT = 0.02
 DISPLACEMENT_LIMIT = 0.04
@@ -172,13 +174,11 @@ def own_steadiness(generated: np.ndarray, fps: float) -> float:
     Raises:
         ValueError: Fewer than seven frames.
     """
-    from scipy.signal import savgol_filter
-
     size = inter_ocular(generated)
     points = at_25(generated, fps)
     if len(points) < 7:
         raise ValueError(f"KSR-free needs at least 7 frames at 25 a second, but got {len(points)}")
-    smoothed = savgol_filter(points, 7, 3, axis=0, mode="mirror")
+    smoothed = correlate1d(points, parabola_kernel(7), axis=0, mode="mirror")  # of a cubic it is the same
     with np.errstate(invalid="ignore"):
         steady = np.linalg.norm(acceleration(points - smoothed), axis=-1) / size <= ACCELERATION_LIMIT
     return float(steady.mean())
