@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from studio.settings import Part
 from studio.store import Run
 from visiongen import LandmarkTrack, MotionTrack, Portrait, load, prepare_portrait
+from visiongen.background import person_matte
 from visiongen.errors import MediaError
 from visiongen.faces import Face, make_portrait
-from visiongen.flow import DenseMotion, MotionField, pixel_centres
+from visiongen.flow import GRID, DenseMotion, MotionField, pixel_centres
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.hookspecs import InnerMap
 from visiongen.media import read_picture
@@ -27,6 +29,11 @@ class Scene:
 
     portrait: Portrait
     motion: MotionTrack
+
+    @cached_property
+    def field(self) -> MotionField:
+        """The geometry that takes pixels back to the portrait, as the generators have it."""
+        return MotionField(source_landmarks(self.portrait), person_matte(self.portrait.crop, GRID))
 
     def __len__(self) -> int:
         return len(self.motion)
@@ -62,8 +69,7 @@ def scene_of(run: Run) -> Scene:
 
 def dense_motion(scene: Scene, frame: int) -> DenseMotion:
     """What the geometry makes of a frame, crop units."""
-    field = MotionField(source_landmarks(scene.portrait))
-    return field.towards(target_landmarks(scene.portrait, scene.motion, slice(frame, frame + 1)))[0]
+    return scene.field.towards(target_landmarks(scene.portrait, scene.motion, slice(frame, frame + 1)))[0]
 
 
 def displacement(dense: DenseMotion) -> np.ndarray:

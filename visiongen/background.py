@@ -9,6 +9,8 @@ import numpy as np
 
 from visiongen.mediapipe_graphs import give_back, take
 
+_SEEN = 256
+"""Side of the square that the model looks at, px."""
 _FILL_SIDE = 128
 """Longer side of the picture in which the background is continued, px."""
 
@@ -29,7 +31,7 @@ class PersonMatte:
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """(H, W) float32 in [0, 1], 1 where a person is, of an (H, W, 3) uint8 RGB picture."""
-        small = cv2.resize(image, (256, 256), interpolation=cv2.INTER_AREA)  # what the model looks at
+        small = cv2.resize(image, (_SEEN, _SEEN), interpolation=cv2.INTER_AREA)
         mask = np.clip(self._graph.process(small).segmentation_mask, 0, 1).astype(np.float32)
         return cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
@@ -49,7 +51,8 @@ class PersonMatte:
 def person_matte(image: np.ndarray, side: int) -> np.ndarray:
     """(side, side) float32 in [0, 1], the matte of one square picture (H, H, 3) uint8 RGB."""
     with PersonMatte() as person:
-        return cv2.resize(person(image), (side, side), interpolation=cv2.INTER_AREA)
+        seen = person(cv2.resize(image, (_SEEN, _SEEN), interpolation=cv2.INTER_AREA))
+    return cv2.resize(seen, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def still_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:

@@ -105,7 +105,7 @@ def known(name):
     face = visiongen.prepare_portrait(sample(name))
     points = source_landmarks(face)
     small = cv2.resize(face.crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    matte = person_matte(small, GRID)
+    matte = person_matte(portrait.crop, GRID)
     dense = MotionField(points, matte).towards(points[None])[0]
     arrays = {
         "picture": small.transpose(2, 0, 1) / 127.5 - 1, "source_maps": drawn_maps(points), "matte": matte[None],

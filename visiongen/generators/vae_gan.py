@@ -148,7 +148,7 @@ class _PreparedPortrait:
         self._crop = portrait.crop
         self._side = portrait.crop.shape[0]
         self.small = small = resized(portrait.crop, SIZE)
-        matte = person_matte(small, GRID)
+        matte = person_matte(portrait.crop, GRID)
         self.field = MotionField(self.source, matte)
         background = torch.from_numpy(still_background(portrait.crop, matte))
         self._background = background.permute(2, 0, 1).float().contiguous()
