@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from visiongen import plugins
 from visiongen.datatypes import MotionTrack, Portrait
+from visiongen.neck import AXIS
 from visiongen.pipeline import prepare_portrait, render
 from visiongen.retarget import portrait_motion
 from visiongen.samples import sample
@@ -27,13 +28,13 @@ SAMPLES = ("astronaut.jpg", "painting.png", "cartoon.png", "statue.png")
 
 
 def turned(portrait: Portrait) -> MotionTrack:
-    """The portrait's own face, turned about the vertical axis of the picture."""
+    """The portrait's own face, turned about its neck as a head turns, the vertical axis of the picture."""
     own, count = portrait_motion(portrait), len(ANGLES)
-    turns = [Rotation.from_euler("y", -angle, degrees=True).as_matrix() @ own.rotation[0] for angle in ANGLES]
-    many = {
-        name: np.repeat(getattr(own, name), count, axis=0) for name in ("translation", "scale", "offsets", "visible")
-    }
-    return replace(own, rotation=np.array(turns, np.float32), times=np.arange(count) / 25, **many)
+    turns = np.array([Rotation.from_euler("y", -angle, degrees=True).as_matrix() @ own.rotation[0] for angle in ANGLES])
+    shift = own.scale[0] * (AXIS @ own.rotation[0].T - turns @ AXIS)
+    many = {name: np.repeat(getattr(own, name), count, axis=0) for name in ("scale", "offsets", "visible")}
+    translation = (own.translation + shift[:, : own.translation.shape[1]]).astype(np.float32)
+    return replace(own, rotation=turns.astype(np.float32), translation=translation, times=np.arange(count) / 25, **many)
 
 
 def sheet(pictures: list[Path], generator: str, side: int) -> np.ndarray:

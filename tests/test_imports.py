@@ -25,6 +25,7 @@ LAYERS = (
         "retarget",
         "rasterise",
         "skull",
+        "neck",
         "flow",
         "registration",
         "mouth",

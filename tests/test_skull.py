@@ -86,3 +86,19 @@ def test_a_turned_head_shows_hair_from_above_the_ears_behind_it(yaw):
     side = -np.sign(yaw)
     outline, back = (side * (v[:, 0] - 0.5) for v in (skull.silhouette(vertices), vertices[468:]))
     assert back.max() >= outline.max()
+
+
+@pytest.mark.parametrize("yaw", [-40, 40])
+def test_colours_of_a_turned_heads_rim_are_the_persons(yaw):
+    """A sliver of background within the oval would become a broad band."""
+    points, matte = head(), disc(0.3)
+    skull = Skull(points, matte)
+    rim = np.r_[FACE_OVAL, 468 : 468 + 2 * len(FACE_OVAL)]
+
+    def inside(places):
+        x, y = np.clip((places[rim] * SIZE).astype(int), 0, SIZE - 1).T
+        return matte[y, x] > 0
+
+    own = pose_of(points)[0]
+    assert inside(skull.texture(own)).mean() < 0.9
+    assert inside(skull.texture(rotation(yaw=yaw) @ own)).all()

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
+from visiongen.neck import Neck
 from visiongen.pose import face_model, fit_head
 from visiongen.rasterise import affine_maps, rasterise
 from visiongen.skull import Skull, triangles
@@ -92,6 +93,7 @@ class MotionField:
         self.face_width = self._skull.face_width
         self._normals = _normals(self._skull.vertices[triangles().T])
         self._outline = self._skull.silhouette(self._skull.vertices)
+        self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
 
     def towards(self, targets: np.ndarray) -> list[DenseMotion]:
         """Dense motion for each of (T, 478, 3) target landmarks, crop units."""
@@ -129,6 +131,7 @@ class MotionField:
         here = _planes()
         x, y = here.reshape(2, -1)[:, covered]
         head = self._continuation(vertices)
+        self._neck.lay_under(head, rotation, translation, scale)
         for axis, (a, b, c) in enumerate(table[:6].reshape(2, 3, -1)):
             head[axis].ravel()[covered] = np.clip(a * x + b * y + c, table[6 + axis], table[8 + axis])
         # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.

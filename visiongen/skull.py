@@ -24,6 +24,10 @@ _LEAST_REACH, _MOST_REACH = 0.04, 1.35
 """The least measured distance, and the largest, as a share of the one above."""
 _RIM = 0.05
 """The measured silhouette is drawn in by this, but by no more than a third: the rim of a matte is half background."""
+_WITHIN = 0.08
+"""So far within the oval the matte has to say person."""
+_DEEP, _INWARD = 0.03, 0.25
+"""So deep within the person colours of a turned head's rim are taken, and from no farther inward than this."""
 _SILHOUETTE_DEPTH = 0.3
 """How far behind the oval the head is widest."""
 _NECK = (-0.35, 0.3)
@@ -70,6 +74,14 @@ def _directions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @cache
+def _rim_of_face() -> np.ndarray:
+    """Indices of the mesh points that are on the oval, or nearly."""
+    points = face_model().points[:468, :2]
+    oval = points[list(FACE_OVAL)].astype(np.float32)
+    return np.flatnonzero([cv2.pointPolygonTest(oval, (float(x), float(y)), True) < _INWARD / 2 for x, y in points])
+
+
+@cache
 def _hair_above() -> np.ndarray:
     """(36,) int: for every vertex of the oval the one whose hair is behind it: itself, or the nearest that is high enough."""
     direction = _directions()[0]
@@ -95,7 +107,7 @@ class Skull:
             self._hold_within(matte)
         self.vertices = self.posed(self.source, *self._pose)
         """(N, 3) of the portrait itself, crop units."""
-        self._unseen = self._colours_of_the_unseen() - self.vertices[:, :2]
+        self._unseen = self._colours_of_the_unseen(matte) - self.vertices[:, :2]
 
     def posed(self, points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float) -> np.ndarray:
         """(N, 3) vertices for the landmarks (478, 3) and their pose: the 468 mesh points and the skull's rings. The skull is
@@ -124,20 +136,20 @@ class Skull:
         return points @ self._pose[0].T * self._pose[2] + self._pose[1]
 
     def _inside(self, matte: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """(...) bool: points (..., 3) of the head frame that the matte calls person."""
-        x, y = np.moveaxis((self._picture(points)[..., :2] * matte.shape[0] - 0.5).astype(np.float32), -1, 0)
-        sampled = cv2.remap(matte.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return sampled > _PERSON
+        """(A, B) bool: points (A, B, 3) of the head frame that the matte calls person."""
+        return _person(matte, self._picture(points)[..., :2])
 
     def _reach(self, matte: np.ndarray) -> np.ndarray:
         """(36,) reach: where, on the way outward, the matte ends; the usual one where it begins outside."""
-        _, usual, free = _directions()
+        direction, usual, free = _directions()
         most = _MOST_REACH * usual
         shares = np.linspace(0, 1, _STEPS)
         inside = self._inside(matte, self._oval + _outward(shares, most))
         measured = np.where(inside.all(0), 1.0, shares[np.argmin(inside, axis=0)]) * most
         measured = np.maximum(measured - np.minimum(_RIM, measured / 3), _LEAST_REACH)
-        reach = np.where(inside[:2].all(0), measured, usual)
+        # The oval may itself be the silhouette, at a jaw mostly; a matte that misses the face there says nothing.
+        (within,) = self._inside(matte, self._oval[None] - np.pad(_WITHIN * direction, ((0, 0), (0, 1))))
+        reach = np.where(inside[:2].all(0) | within, measured, usual)
         smooth = gaussian_filter1d(minimum_filter1d(reach, 3, mode="wrap"), 1.0, mode="wrap")
         reach = np.minimum(reach, smooth)  # never out into the background
         return free * reach + (1 - free) * np.minimum(reach, usual)
@@ -152,9 +164,10 @@ class Skull:
         last = np.where(inside.all(0), _STEPS, np.argmin(inside, axis=0)) - 1
         behind[:] = np.take_along_axis(ways, last[None, ..., None], axis=0)[0]
 
-    def _colours_of_the_unseen(self) -> np.ndarray:
+    def _colours_of_the_unseen(self, matte: np.ndarray | None) -> np.ndarray:
         """(N, 2) where the colours of the vertices come from once the head has turned: of those that the portrait shows, from
-        where they are; of those behind the head, from the hair above, mirrored inward."""
+        where they are, or from so far within that they are the person's; of those behind the head, from the hair above,
+        mirrored inward."""
         flat = self.vertices[:, :2].copy()
         outline = self.silhouette(self.vertices)
         edge, oval = outline[_hair_above()], self.source[list(FACE_OVAL), :2][_hair_above()]
@@ -163,7 +176,27 @@ class Skull:
             ring = _ring(flat, number)
             hidden = [cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in ring]
             ring[hidden] = (edge + back * (oval - edge))[hidden]
+        if matte is not None:
+            rim = np.r_[_rim_of_face(), 468 : 468 + len(_OUT) * len(FACE_OVAL)]
+            flat[rim] = self._within_person(matte, flat[rim])
         return flat
+
+    def _within_person(self, matte: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Points (N, 2) near the silhouette, crop units, each drawn inward until it is `_DEEP` within the person. A sliver of
+        background at the rim of the face becomes a broad band when the head turns."""
+        inward = self.source[list(FACE_OVAL), :2].mean(0) - points
+        inward *= self.face_width / np.linalg.norm(inward, axis=1, keepdims=True)
+        steps = np.linspace(0, _INWARD, _STEPS)[:, None, None]
+        inside = _person(matte, points + (steps - _DEEP) * inward)
+        found = np.where(inside.any(0), np.argmax(inside, axis=0), 0)
+        return points + steps[found, :, 0] * inward
+
+
+def _person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(A, B) bool: points (A, B, 2), crop units, that the matte calls person."""
+    x, y = np.moveaxis((points * matte.shape[0] - 0.5).astype(np.float32), -1, 0)
+    sampled = cv2.remap(matte.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return sampled > _PERSON
 
 
 def _rings(oval: np.ndarray, reach: np.ndarray) -> np.ndarray:
