@@ -18,7 +18,7 @@ from skimage.metrics import structural_similarity
 from visiongen import flow
 from visiongen.errors import WeightsError
 from visiongen.models import losses, vae_gan, weights
-from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig
+from visiongen.models.vae_gan import SIZE, DiscriminatorConfig, PatchDiscriminator, VaeGan, VaeGanConfig
 
 SMALL = VaeGanConfig(latent=8, encoder=(4, 6, 8), skips=(4, 4), motion=(4, 4, 6, 6), decoder=(8, 6, 4))
 G, K = flow.GRID, len(flow.CANDIDATES)
@@ -273,7 +273,7 @@ def test_the_penalty_is_the_squared_slope_of_the_judgement():
     real = torch.rand(2, 3, 8, 8)
     # 3 / (3 * 64) a pixel and channel, squared, over 3 * 64 of them
     assert losses.r1(Linear(), real) == pytest.approx(192 * (3 / 192) ** 2)
-    discriminator = PatchDiscriminator(widths=(4, 8), scales=1)
+    discriminator = PatchDiscriminator(DiscriminatorConfig(widths=(4, 8, 8), scales=1))
     losses.r1(discriminator, torch.rand(1, 3, 32, 32)).backward()
     assert any(p.grad is not None and p.grad.abs().max() > 0 for p in discriminator.parameters())
 
@@ -317,6 +317,23 @@ def test_a_checkpoint_rebuilds_its_network(checkpoint):
     for (name, a), (other, b) in zip(original.state_dict().items(), loaded.state_dict().items(), strict=True):
         assert name == other and b.dtype == torch.float32
         torch.testing.assert_close(b, a.half().float(), atol=0, rtol=0)
+
+
+def test_a_discriminator_is_kept_in_the_same_way_and_not_taken_for_a_network(tmp_path, checkpoint):
+    path = tmp_path / "critic.safetensors"
+    original = PatchDiscriminator(DiscriminatorConfig(widths=(4, 8, 8), scales=1)).eval()
+    weights.save(original, path, {})
+    loaded = weights.load(path, PatchDiscriminator)
+    assert loaded.config == original.config and not loaded.training
+    picture = torch.rand(1, 3, 64, 64) * 2 - 1
+    for a, b in zip(original(picture)[0], loaded(picture)[0], strict=True):
+        torch.testing.assert_close(b, a, atol=5e-3, rtol=0)
+    with pytest.raises(
+        WeightsError, match="visiongen-discriminator format 1, but this version reads visiongen-vae-gan"
+    ):
+        weights.load(path)
+    with pytest.raises(WeightsError, match="reads visiongen-discriminator"):
+        weights.load(checkpoint, PatchDiscriminator)
 
 
 def test_rounding_to_float16_is_not_seen(tmp_path, network, inputs, result):

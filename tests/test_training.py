@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from visiongen import flow
 from visiongen.errors import MediaError, WeightsError
 from visiongen.models import weights
-from visiongen.models.vae_gan import SIZE, VaeGan, VaeGanConfig
+from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig
 from visiongen.pose import face_model, fit_similarity
 from visiongen.training import rest_face
 from visiongen.training.data import PairDataset, PreparedClip, augmented, prepare, transfer
@@ -318,6 +318,18 @@ def test_fine_tuning_begins_with_the_weights_that_are_given(run, prepared, tmp_p
     given, tuned = weights.load(run / "vae-gan.safetensors"), state_of(tmp_path / "b")["network"]
     for name, value in given.state_dict().items():
         torch.testing.assert_close(tuned[name], value, atol=1e-6, rtol=0)
+
+
+def test_a_discriminator_that_is_given_has_a_say_at_once(run, prepared, tmp_path):
+    how = {"images": 1, "learning_rate": 1e-9, "adversarial_from": 0.75}
+    path = train(config(prepared, tmp_path / "d", **how, discriminator=run / "discriminator.safetensors"))
+    assert weights.read_card(path)["losses"]["critic"] > 0
+    given = weights.load(run / "discriminator.safetensors", PatchDiscriminator).state_dict()
+    kept = weights.load(tmp_path / "d" / "discriminator.safetensors", PatchDiscriminator).state_dict()
+    originals = [name for name in given if name.endswith("original")]
+    assert originals
+    for name in originals:
+        torch.testing.assert_close(kept[name], given[name], atol=1e-3, rtol=0)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Personalisation: the shipped network learns one person's looks from a few pictures or a short clip.
 
-Source: few-shot adaptation, Zakharov et al., "Few-shot adversarial learning of realistic neural talking head models", 2019;
-here without an adversary, which has too little to learn from in a few hundred images.
+Source: few-shot adaptation, Zakharov et al., "Few-shot adversarial learning of realistic neural talking head models", 2019.
+Its adversary is the shipped one: a new one would have too little to learn from in a few hundred images.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def personalise(config: PersonalConfig) -> Path:
                 seed=config.seed,
                 still_share=0.25 if pairs else 1.0,
                 registered_share=0.0,  # what is measured in a clip's own pixels needs no learning
-                adversarial=0.0,
-                feature_matching=0.0,
+                discriminator=weights.shipped("discriminator"),
+                adversarial=0.1,  # less, and the picture becomes softer than it was
                 save_every=max(config.images, 1),
             )
         )

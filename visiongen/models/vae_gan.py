@@ -278,15 +278,26 @@ def centres(size: int, like: Tensor) -> Tensor:
     return torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorConfig:
+    """Widths of the discriminator; saved with its weights."""
+
+    widths: tuple[int, ...] = (32, 64, 128)
+    """Channels of its layers, each of half the size of the one before."""
+    scales: int = 2
+    """Sizes of the picture it looks at, each half of the one before."""
+
+
 class PatchDiscriminator(nn.Module):
     """Judges patches at two scales; also gives its features, for feature matching and as perceptual features.
 
     Source: Isola et al. 2017 (PatchGAN); Wang et al., pix2pixHD, 2018 (scales, feature matching).
     """
 
-    def __init__(self, widths: tuple[int, ...] = (32, 64, 128), scales: int = 2) -> None:
+    def __init__(self, config: DiscriminatorConfig | None = None) -> None:
         super().__init__()
-        self.scales = nn.ModuleList(self._one(widths) for _ in range(scales))
+        self.config = config or DiscriminatorConfig()
+        self.scales = nn.ModuleList(self._one(self.config.widths) for _ in range(self.config.scales))
 
     @staticmethod
     def _one(widths: tuple[int, ...]) -> nn.ModuleList:

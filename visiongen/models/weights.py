@@ -8,7 +8,7 @@ import json
 import os
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -16,11 +16,13 @@ from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 
 from visiongen.errors import WeightsError
-from visiongen.models.vae_gan import VaeGan, VaeGanConfig
+from visiongen.models.vae_gan import DiscriminatorConfig, PatchDiscriminator, VaeGan, VaeGanConfig
 
 FORMAT = 1
 """Raised when old checkpoints can no longer be read."""
 ARCHITECTURE = "visiongen-vae-gan"
+_KINDS = {VaeGan: (ARCHITECTURE, VaeGanConfig), PatchDiscriminator: ("visiongen-discriminator", DiscriminatorConfig)}
+_Network = TypeVar("_Network", VaeGan, PatchDiscriminator)
 _LARGEST = 1 << 30
 """Bytes of a checkpoint."""
 _WIDEST = 1024
@@ -32,7 +34,7 @@ def shipped(name: str = "vae-gan") -> Path:
     return Path(str(resources.files("visiongen") / "weights" / f"{name}.safetensors"))
 
 
-def save(network: VaeGan, path: Path, card: dict[str, Any]) -> None:
+def save(network: VaeGan | PatchDiscriminator, path: Path, card: dict[str, Any]) -> None:
     """Writes weights (float16: half the size, no visible difference) and card; both appear whole or not at all."""
     state = {name: value.detach().half().contiguous() for name, value in network.state_dict().items()}
     content = serialise(state)
@@ -40,7 +42,7 @@ def save(network: VaeGan, path: Path, card: dict[str, Any]) -> None:
     partial.write_bytes(content)  # safetensors' own writer makes files that only their owner may read
     checksum = hashlib.sha256(content).hexdigest()
     card = {
-        "architecture": ARCHITECTURE,
+        "architecture": _KINDS[type(network)][0],
         "format": FORMAT,
         "sha256": checksum,
         "config": dataclasses.asdict(network.config),
@@ -52,17 +54,18 @@ def save(network: VaeGan, path: Path, card: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
-def load(path: Path) -> VaeGan:
-    """The network of a checkpoint, on the CPU, ready to use.
+def load(path: Path, kind: type[_Network] = VaeGan) -> _Network:
+    """The network of a checkpoint, of the kind asked for, on the CPU, ready to use.
 
     Raises:
         WeightsError: A file is missing or damaged, or of another architecture or format.
     """
     card = read_card(path)
-    if card.get("architecture") != ARCHITECTURE or card.get("format") != FORMAT:
+    architecture, config_of = _KINDS[kind]
+    if card.get("architecture") != architecture or card.get("format") != FORMAT:
         raise WeightsError(
             f"{path.name}: made for {card.get('architecture')} format {card.get('format')}, but this version reads "
-            f"{ARCHITECTURE} format {FORMAT}; use weights of this version, or update VisionGen 3D"
+            f"{architecture} format {FORMAT}; use weights of this version, or update VisionGen 3D"
         )
     if path.stat().st_size > _LARGEST:
         raise WeightsError(
@@ -76,8 +79,8 @@ def load(path: Path) -> VaeGan:
     try:
         config = {name: tuple(v) if isinstance(v, list) else v for name, v in card["config"].items()}
         state = {name: value.float() for name, value in deserialise(content).items()}
-        _check_config(config)
-        network = VaeGan(VaeGanConfig(**config))
+        _check_config(config, dataclasses.asdict(config_of()))
+        network = kind(config_of(**config))
         shapes = {name: value.shape for name, value in network.state_dict().items()}
         if wrong := [
             name for name in {**shapes, **state} if name not in state or shapes.get(name) != state[name].shape
@@ -94,9 +97,8 @@ def load(path: Path) -> VaeGan:
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def _check_config(config: dict[str, Any]) -> None:
+def _check_config(config: dict[str, Any], usual: dict[str, Any]) -> None:
     """Raises ValueError where a card asks for a network of another shape, or for one that no memory holds."""
-    usual = dataclasses.asdict(VaeGanConfig())
     for name, value in config.items():
         widths = value if isinstance(value, tuple) else (value,)
         known = usual.get(name, value)

@@ -55,6 +55,8 @@ class TrainConfig:
     """Adam, start value; falls to a twentieth along a cosine."""
     initial: Path | None = None
     """Weights to start from (fine-tuning); default: from the geometric prior."""
+    discriminator: Path | None = None
+    """Weights of a discriminator to start from; it then has a say from the first image on."""
     device: str = "cpu"
     """cpu or cuda."""
     threads: int = 0
@@ -147,7 +149,11 @@ def train(config: TrainConfig) -> Path:
     face = FaceFeatures().to(device) if config.landmarks or config.perceptual else None
     vgg = VggFeatures(config.vgg_weights or Path("vgg19-dcbb9e9d.pth")).to(**like) if config.vgg else None
     average = copy.deepcopy(network).eval().requires_grad_(False)
-    discriminator = PatchDiscriminator().to(**like)
+    if config.discriminator:
+        discriminator = weights.load(config.discriminator, PatchDiscriminator).train().requires_grad_(True)
+    else:
+        discriminator = PatchDiscriminator()
+    discriminator.to(**like)
     painter = torch.optim.Adam(network.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
     critic = torch.optim.Adam(discriminator.parameters(), lr=config.learning_rate, betas=(0.5, 0.99))
 
@@ -199,7 +205,8 @@ def train(config: TrainConfig) -> Path:
             seen_face = face(generated, points)
             terms["landmarks"] = landmark_distance(seen_face, shown)
             terms["perceptual"] = feature_distance(seen_face, shown)
-        adversarial = config.adversarial > 0 and seen >= config.adversarial_from * config.images
+        joins = 0 if config.discriminator else config.adversarial_from * config.images
+        adversarial = config.adversarial > 0 and seen >= joins
         if adversarial:
             box = _face_patch(frame["maps"], config.patch)
             fake, real = _patches(generated, box, config.patch), _patches(target, box, config.patch)
@@ -207,8 +214,8 @@ def train(config: TrainConfig) -> Path:
             judged = discriminator(fake)
             with torch.no_grad():
                 truth = discriminator(real)
-            # In the discriminator's first images its opinion is noise.
-            ramp = min(1.0, (seen - config.adversarial_from * config.images) / 1000)
+            # In a new discriminator's first images its opinion is noise.
+            ramp = 1.0 if config.discriminator else min(1.0, (seen - joins) / 1000)
             terms["adversarial"] = ramp * losses.adversarial(judged)
             terms["feature_matching"] = ramp * losses.feature_matching(truth, judged)
         loss = sum(getattr(config, name) * term for name, term in terms.items())
@@ -315,10 +322,13 @@ def _save(config: TrainConfig, parts: dict, seen: int, step: int, mean_losses: d
         "data",
         "out",
         "initial",
+        "discriminator",
         "vgg_weights",
     ):  # folders of the machine it was trained on say nothing to others
         settings.pop(name)
     card = {"images_seen": seen, "training": settings, "losses": {k: round(v, 5) for k, v in mean_losses.items()}}
+    if config.adversarial:
+        weights.save(parts["discriminator"], config.out / "discriminator.safetensors", {"images_seen": seen})
     weights.save(parts["average"], config.out / "vae-gan.safetensors", card)
 
 
