@@ -62,3 +62,17 @@ def studio(studio_root, store, job_queue, monkeypatch):
         return app
 
     return open_page
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Of a browser test that fails, says what its page showed."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.when == "call" and report.failed and hasattr(page, "inner_text"):
+        try:
+            shown = f"{page.url}\n{page.inner_text('body', timeout=5000)[:4000]}"
+        except Exception as error:  # a page that does not even answer is worth knowing, too
+            shown = f"it does not answer: {error}"
+        report.sections.append(("what the page showed", shown))
+    return report
