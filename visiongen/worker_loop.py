@@ -9,6 +9,7 @@ input closes, the process ends: nobody waits for what is being done. The other s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -123,7 +124,8 @@ def serve(
         except VisionGenError as error:
             teller.tell("error", message=str(error), again=isinstance(error, passing))
         except BaseException as error:  # plugins may raise anything; the next task shall find this process alive
-            traceback.print_exc()
+            with contextlib.suppress(OSError):  # the log may be on the disk that is full
+                traceback.print_exc()
             teller.tell("error", message=_sentence(error, advice), again=True)
         if after is not None:
             after(task)
