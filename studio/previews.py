@@ -11,6 +11,7 @@ import numpy as np
 from studio.settings import Settings
 from visiongen import render
 from visiongen.faces import choose_face, find_faces, make_portrait
+from visiongen.marking.badge import Badge
 from visiongen.media import probe, read_frames, read_picture
 from visiongen.motion import piece
 
@@ -51,7 +52,7 @@ def preview_frame(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str,
     portrait, fitted, frame = warm.fitted_for_preview(settings, int(task["frame"]), progress)
     one = piece(fitted, slice(frame, frame + 1))
     batch = next(iter(render(portrait, one, generator=generator, enhancers=enhancers, full=settings.full)))
-    return {"png": png(batch.pixels[0]), "device": device}
+    return {"png": png(Badge(settings.mark)(batch.pixels[0])), "device": device}
 
 
 def find_portrait_faces(task: dict[str, Any], warm: Warm) -> dict[str, Any]:

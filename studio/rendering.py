@@ -25,6 +25,7 @@ from studio.measuring import Measuring
 from studio.settings import Part, Settings
 from visiongen import FrameBatch, MotionTrack, Portrait, Provenance, choose, place, render
 from visiongen.errors import VisionGenError
+from visiongen.marking.badge import Badge
 from visiongen.marking.marks import FrameMarks
 from visiongen.media import probe, read_frames, sha256
 from visiongen.pipeline import unusual
@@ -87,7 +88,7 @@ def render_run(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str, An
         settings, result.portrait(), result.fps, teller.tell, targets=result.target(), driving=driving
     )
     with measuring, HeardWarnings() as heard:
-        told = _told(result.resized(frames), folder, len(fitted), teller, measuring)
+        told = _told(result.resized(frames), folder, len(fitted), teller, measuring, Badge(settings.mark))
         count = _export(told, settings, folder, result, device, warm)
     stages.begin("Looking for problems")
     warnings = [*unusual(portrait, motion, fitted), *result.warnings, *heard.texts, *measuring.warnings]
@@ -189,7 +190,7 @@ def _copy_clip(settings: Settings, out: Path, teller: Teller) -> tuple[int, int]
 
 
 def _told(
-    batches: Iterator[FrameBatch], folder: Path, total: int, teller: Teller, measuring: Measuring
+    batches: Iterator[FrameBatch], folder: Path, total: int, teller: Teller, measuring: Measuring, badge: Badge
 ) -> Iterator[FrameBatch]:
     """The same frames, counted, measured, and shown now and then."""
     done, shown = 0, 0.0
@@ -201,7 +202,7 @@ def _told(
             teller.tell("progress", done=done, total=total)
             if time.monotonic() - shown > PREVIEW_SECONDS:
                 shown = time.monotonic()
-                _write_picture(folder / "preview.jpg", _small(batch.pixels[-1], 640))
+                _write_picture(folder / "preview.jpg", badge(_small(batch.pixels[-1], 640)))
                 teller.tell("preview")
             yield batch
     finally:

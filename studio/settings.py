@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import reprlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 
 TEMPLATE_SUFFIX = ".npz"
 DEVICES = ("auto", "cpu", "cuda")
-_TEXTS = ("portrait", "driving", "portrait_name", "driving_name", "device")
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("portrait", "driving", "portrait_name", "driving_name", "device", "mark", "consent"), (str,)),
+    **dict.fromkeys(("self_reenactment", "full"), (bool,)),
+    **dict.fromkeys(("face", "seed"), (int,)),
+    "size": (int, type(None)),
+    "start": (int, float),
+    "end": (int, float, type(None)),
+}
+"""What the plain fields of `Settings` may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +169,8 @@ class Settings:
                     given[name] = _part(given[name])
             given["fills"] = tuple((int(a), int(b)) for a, b in given.get("fills", ()))
             given["enhancers"] = tuple(_part(one) for one in given.get("enhancers", ()))
-            if wrong := [name for name in _TEXTS if not isinstance(given.get(name, ""), str)]:
-                raise TypeError(f"{wrong[0]} is no text")
+            if wrong := [name for name in _KINDS if name in given and not isinstance(given[name], _KINDS[name])]:
+                raise TypeError(f"{wrong[0]} is {reprlib.repr(given[wrong[0]])}")
             if wrong := [n for n in ("start", "end") if not math.isfinite(given.get(n) or 0.0)]:
                 raise ValueError(f"{wrong[0]} is not finite")
             if "motion" in given:

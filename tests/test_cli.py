@@ -235,6 +235,34 @@ def test_an_unexpected_error_says_how_to_report_it(monkeypatch, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["verify", "x" * 300], ["inspect", "{picture}", "-o", "x" * 300], ["evaluate", "x" * 300, "--out", "report"],
+     ["animate", "{picture}", "{clip}", "-o", "x" * 300 + ".mp4"], ["train", "--data", "x" * 300, "--out", "run"],
+     ["animate", "{picture}", "{clip}", "-o", "a\0.mp4"], ["serve", "--data", "\0"], ["verify", "\ud800"]],
+    ids=lambda words: f"{words[0]}-{ascii(words[-1])[:8]}",
+)  # fmt: skip
+def test_a_name_no_file_can_have_is_one_sentence(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    media = {"picture": sample("cartoon.png"), "clip": sample("driving.mp4")}
+    assert cli.main([word.format(**media) for word in arguments]) in (1, 2)
+    error = capsys.readouterr().err.strip()
+    assert "unexpected" not in error and "\n" not in error and len(error) < 600, error
+    assert not list(tmp_path.rglob("*.mp4"))
+
+
+def test_a_path_of_ours_is_still_reported_as_a_fault(monkeypatch, capsys):
+    def broken(arguments):
+        Path("/nowhere/of/ours").read_bytes()
+
+    monkeypatch.setitem(cli.COMMANDS, "plugins", ("", broken))
+    assert cli.main(["plugins"]) == 1
+    assert "visiongen doctor" in capsys.readouterr().err
+    assert cli.main(["plugins", "/nowhere/of"]) == 1
+    error = capsys.readouterr().err
+    assert "/nowhere/of/ours cannot be used: no such file" in error and "doctor" not in error
+
+
 def test_a_reader_that_has_seen_enough_is_no_error():
     command = f"{sys.executable} -m visiongen.cli plugins | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "visiongen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "datatypes", "memory", "arrays", "claims", "scratch", "shortages"},
+    {"errors", "datatypes", "memory", "arrays", "claims", "scratch", "names", "shortages"},
     {"containers", "media", "hookspecs", "options", "samples", "guards"},
     {
         "pose",

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from visiongen import blas
 from visiongen.console import quiet_libraries, show_log
 from visiongen.errors import MediaError, VisionGenError
+from visiongen.names import can_name_a_file, unusable_path
 from visiongen.shortages import shortage
 
 STOPPED, TERMINATED = 130, 143  # what shells expect after Ctrl-C and after a polite kill
@@ -255,6 +256,9 @@ def main(arguments: list[str] | None = None) -> int:
         show_log("DEBUG" if debug else "WARNING")
         stack.enter_context(_terminable())
         try:
+            if wrong := next((one for one in arguments if not can_name_a_file(one)), None):
+                _complain(f"{wrong!a} holds a character that no name of a file can have", debug)
+                return 2
             return _run(arguments)
         except VisionGenError as error:
             _complain(f"{error}", debug)
@@ -268,8 +272,8 @@ def main(arguments: list[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except Exception as error:
-            if missing := shortage(error):
-                _complain(missing, debug)
+            if known := shortage(error) or unusable_path(error, arguments):
+                _complain(known, debug)
                 return 1
             _complain(
                 f"unexpected {type(error).__name__}: {error}\nThis is a fault of VisionGen 3D or of a plugin. Please "

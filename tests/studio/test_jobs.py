@@ -19,6 +19,7 @@ from studio.settings import Part
 from studio.store import Store
 from visiongen import load_motion
 from visiongen.errors import VisionGenError
+from visiongen.marking.badge import badge_place
 
 
 def frame_count(path) -> int:
@@ -108,11 +109,30 @@ def test_face_crop_of_a_template(store, job_queue, finished_run):
 
 def test_preview_is_a_frame_of_the_result(finished_run, job_queue):
     png = job_queue.preview(finished_run.settings, 8)
-    shown = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(float)
+    shown = opened(io.BytesIO(png))
     with av.open(str(finished_run.file("result.mp4"))) as container:
         frames = [frame.to_ndarray(format="rgb24").astype(float) for frame in container.decode(video=0)]
     errors = [np.abs(shown - frame).mean() for frame in frames]
     assert int(np.argmin(errors)) == 8 and errors[8] < 3
+
+
+def test_every_preview_carries_the_visible_mark(finished_run, job_queue):
+    def shown(mark):
+        return opened(io.BytesIO(job_queue.preview(finished_run.settings.replace(mark=mark), 8)))
+
+    marked, plain = shown("bottom-right"), shown("none")
+    place = badge_place(marked.shape, "bottom-right")
+    changed = np.abs(marked - plain).max(-1) > 0
+    assert changed[place].mean() > 0.8
+    changed[place] = False
+    assert not changed.any()
+    during = opened(finished_run.file("preview.jpg"))[place]
+    assert np.abs(during - marked[place]).mean() < 0.3 * np.abs(during - plain[place]).mean()
+
+
+def opened(file):
+    """(H, W, 3) float of a picture file."""
+    return np.asarray(Image.open(file).convert("RGB")).astype(float)
 
 
 def test_previews_follow_the_settings(finished_run, job_queue):

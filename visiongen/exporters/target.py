@@ -16,6 +16,7 @@ import numpy as np
 from visiongen.claims import claimed
 from visiongen.datatypes import FrameBatch
 from visiongen.errors import MediaError
+from visiongen.names import can_name_a_file
 
 FRAME_NAME = "frame_{:06d}.png"
 PROVENANCE_NAME = "provenance.json"
@@ -61,8 +62,8 @@ def check_target(path: Path | str, *, overwrite: bool = False, folder: bool = Fa
 
 def _check_parent(path: Path) -> None:
     parent = path.parent
-    if not path.name:
-        raise MediaError(f"{path} is no name of a result; give one, such as result.mp4")
+    if not path.name or not can_name_a_file(path):
+        raise MediaError(f"{str(path)!a} is no name of a result; give one, such as result.mp4")
     if not parent.is_dir():
         raise MediaError(f"the folder {parent} does not exist; create it or choose another place for {path.name}")
     if not os.access(parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):

@@ -111,8 +111,10 @@ class TrainConfig:
     """Add learned motion to the geometric candidates (off: ablation)."""
     skips: tuple[int, int] | None = None
     """Channels of the skip features; fewer than those of `initial`: the ones that carry most are kept."""
+    motion: tuple[int, int, int, int] | None = None
+    """Channels of the motion network; as with `skips`."""
     decoder: tuple[int, int, int] | None = None
-    """Channels of the decoder; as with `skips`, the last two may be fewer than those of `initial`."""
+    """Channels of the decoder; as with `skips`."""
     patch: int = 128
     """Side of the face patch the discriminator sees, px."""
     averaging: float = 0.998
@@ -138,7 +140,7 @@ def train(config: TrainConfig) -> Path:
     like = {"device": device, "memory_format": torch.channels_last}
 
     # Networks
-    shape = {name: getattr(config, name) for name in ("skips", "decoder") if getattr(config, name)}
+    shape = {name: getattr(config, name) for name in ("skips", "motion", "decoder") if getattr(config, name)}
     shape |= {name: False for name in ("geometric_prior", "residual_motion") if not getattr(config, name)}
     if config.initial:
         network = weights.load(config.initial)
