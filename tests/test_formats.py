@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
 from studio.measurements import of_report
 from studio.store import Store
@@ -37,15 +39,29 @@ def test_motion_templates(tmp_path):
 def test_checkpoints(tmp_path):
     from visiongen.models import weights
 
-    network = weights.load(FORMATS / "weights-1.safetensors")
-    assert network.config.latent == 4
-    content = (FORMATS / "weights-1.safetensors").read_bytes()
-    card = json.loads((FORMATS / "weights-1.json").read_text())
-    assert card["format"] == 1 and card["sha256"] == hashlib.sha256(content).hexdigest()
+    for version in (1, 2):
+        network = weights.load(FORMATS / f"weights-{version}.safetensors")
+        assert network.config.latent == 4
+        content = (FORMATS / f"weights-{version}.safetensors").read_bytes()
+        card = json.loads((FORMATS / f"weights-{version}.json").read_text())
+        assert card["format"] == version and card["sha256"] == hashlib.sha256(content).hexdigest()
     (tmp_path / "newer.safetensors").write_bytes(content)
     (tmp_path / "newer.json").write_text(json.dumps({**card, "format": 999}))
     with pytest.raises(WeightsError, match=r"format 999, but this version reads .* update VisionGen 3D"):
         weights.load(tmp_path / "newer.safetensors")
+
+
+def test_checkpoints_that_painted_twice_as_fine_paint_the_mean_of_it():
+    from safetensors.torch import load_file
+
+    from visiongen.models import weights
+
+    old = load_file(FORMATS / "weights-1.safetensors")
+    network = weights.load(FORMATS / "weights-1.safetensors")
+    features = torch.randn(2, 4, 16, 16)
+    fine = F.conv2d(features, old["paint_out.0.weight"].float(), old["paint_out.0.bias"].float(), padding=1)
+    expected = F.avg_pool2d(F.pixel_shuffle(fine, 2), 2)
+    torch.testing.assert_close(network.paint_out(features), expected, atol=1e-5, rtol=0)
 
 
 def changed_zip(path: Path, out: Path, name: str) -> Path:

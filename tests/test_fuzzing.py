@@ -124,8 +124,8 @@ def test_checkpoints(examples, tmp_path):
     from visiongen.models import weights
 
     content, card = (
-        (FORMATS / "weights-1.safetensors").read_bytes(),
-        json.loads((FORMATS / "weights-1.json").read_text()),
+        (FORMATS / "weights-2.safetensors").read_bytes(),
+        json.loads((FORMATS / "weights-2.json").read_text()),
     )
     path = tmp_path / "w.safetensors"
 

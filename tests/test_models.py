@@ -67,14 +67,14 @@ def result(network, inputs):
 def test_shapes_are_those_of_the_comments(result, network):
     generated, moved, code, motion, painting = result
     config = network.config
-    assert generated.shape == moved.shape == painting.colour.shape == painting.shading.shape == (3, 3, SIZE, SIZE)
+    assert generated.shape == moved.shape == (3, 3, SIZE, SIZE)
+    assert painting.colour.shape == painting.shading.shape == painting.blend.shape == (3, 3, G, G)
     assert code.mean.shape == code.log_variance.shape == (3, config.latent, 32, 32)
     assert code.near.shape == (3, 3 + config.skips[0], 128, 128) and code.middle.shape == (3, config.skips[1], 64, 64)
     assert code.small.shape == (3, 4, 64, 64)
     assert motion.flow.shape == (3, G, G, 2) and motion.weights.shape == (3, K, G, G)
     assert motion.residual.shape == (3, 2, 64, 64) and motion.occlusion.shape == (3, 1, 64, 64)
     assert motion.coarse.shape == (3, config.motion[0], 64, 64) and motion.deep.shape == (3, config.motion[1], 32, 32)
-    assert painting.blend.shape == (3, 3, SIZE, SIZE)
 
 
 def test_weights_sum_to_one(result):
@@ -101,8 +101,19 @@ def test_at_the_beginning_it_is_the_geometric_prior(result, inputs):
 def test_composition_is_the_blend_of_its_parts(result, inputs):
     generated, moved, _, _, painting = result
     own, new, still = painting.blend.split(1, 1)
-    expected = own * (moved + painting.shading) + new * painting.colour + still * inputs[0]["background"]
+    light = vae_gan.enlarge(own * painting.shading + new * painting.colour)
+    expected = vae_gan.enlarge(own) * moved + light + vae_gan.enlarge(still) * inputs[0]["background"]
     torch.testing.assert_close(generated, expected)
+
+
+def test_a_share_of_the_painting_leaves_the_rest_to_the_moved_portrait(result):
+    *_, painting = result
+    own, new, still = painting.blend.split(1, 1)
+    for share in (0.0, 0.3, 1.0):
+        light, shown, behind = vae_gan.layers(painting, share).split([3, 1, 1], 1)
+        torch.testing.assert_close(shown, own + (1 - share) * new)
+        torch.testing.assert_close(behind, still)
+        torch.testing.assert_close(light, share * (shown * painting.shading + new * painting.colour))
 
 
 def test_frames_of_a_batch_do_not_mix(network, inputs, result):
@@ -131,7 +142,7 @@ def test_every_weight_can_learn(inputs):
     generated, moved, code, motion, painting = small(portrait, frame)
     target = portrait["picture"].flip(3)
     loss = (generated - target).abs().mean() + (moved - target).abs().mean() + losses.kl(code)
-    (loss + losses.smoothness(motion) + (painting.colour - target).abs().mean()).backward()
+    (loss + losses.smoothness(motion) + (vae_gan.enlarge(painting.colour) - target).abs().mean()).backward()
     without = [name for name, p in small.named_parameters() if p.grad is None or p.grad.abs().max() == 0]
     assert not without
 
@@ -329,7 +340,7 @@ def test_a_discriminator_is_kept_in_the_same_way_and_not_taken_for_a_network(tmp
     for a, b in zip(original(picture)[0], loaded(picture)[0], strict=True):
         torch.testing.assert_close(b, a, atol=5e-3, rtol=0)
     with pytest.raises(
-        WeightsError, match="visiongen-discriminator format 1, but this version reads visiongen-vae-gan"
+        WeightsError, match="visiongen-discriminator format 2, but this version reads visiongen-vae-gan"
     ):
         weights.load(path)
     with pytest.raises(WeightsError, match="reads visiongen-discriminator"):
@@ -345,7 +356,7 @@ def test_rounding_to_float16_is_not_seen(tmp_path, network, inputs, result):
 
 def test_the_card_tells_what_it_is(checkpoint):
     card = weights.read_card(checkpoint)
-    assert card["images_seen"] == 7 and card["architecture"] == "visiongen-vae-gan" and card["format"] == 1
+    assert card["images_seen"] == 7 and card["architecture"] == "visiongen-vae-gan" and card["format"] == 2
     assert card["config"]["latent"] == 8
     assert card["sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     assert sorted(path.name for path in checkpoint.parent.iterdir()) == ["small.json", "small.safetensors"]
@@ -383,9 +394,9 @@ def test_half_a_checkpoint_is_refused(copied, missing):
         weights.load(copied)
 
 
-@pytest.mark.parametrize("values", [{"format": 2}, {"architecture": "other"}, {"format": None}])
+@pytest.mark.parametrize("values", [{"format": 3}, {"architecture": "other"}, {"format": None}])
 def test_other_formats_are_named(copied, values):
-    with pytest.raises(WeightsError, match="this version reads visiongen-vae-gan format 1"):
+    with pytest.raises(WeightsError, match="this version reads visiongen-vae-gan format 2"):
         weights.load(with_card(copied, **values))
 
 

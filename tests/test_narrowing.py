@@ -73,7 +73,7 @@ def test_channels_nobody_listens_to_can_go_without_a_trace(network):
         ("paint_up128.0", 0, d64, t64),
         ("paint_middle.1.second", 0, d64, t64),
         ("paint_fine.1.first", 0, d128, t128),
-        ("paint_out.0", 0, d128, t128),
+        ("paint_out", 0, d128, t128),
         ("paint_fine.1.second", 0, d128, t128),
     ):
         state[f"{user}.weight"][:, at + 1 : at + 1 + count - kept] = 0  # not the first ones: their places must be found

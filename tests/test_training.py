@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from visiongen import flow
 from visiongen.errors import MediaError, WeightsError
 from visiongen.models import weights
-from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig
+from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig, enlarge
 from visiongen.pose import face_model, fit_similarity
 from visiongen.training import rest_face
 from visiongen.training.data import PairDataset, PreparedClip, augmented, prepare, transfer
@@ -250,7 +250,7 @@ def loss_on(network: VaeGan, dataset: PairDataset, count: int = 3) -> float:
         frame = {name: sample[name] for name in ("candidates", "prior", "maps")}
         with torch.no_grad():
             generated, *_, painting = network.eval()(portrait, frame, sample=False)
-        error = (generated - pictures["target"]).abs() + 0.5 * (painting.colour - pictures["target"]).abs()
+        error = (generated - pictures["target"]).abs() + 0.5 * (enlarge(painting.colour) - pictures["target"]).abs()
         total += float((attention(frame["maps"]) * error).mean())
     return total / count
 

@@ -116,7 +116,7 @@ def _jobs(config: BenchmarkConfig) -> Iterator[dict[str, Any]]:
     best = resolve_device(config.device)
     devices = dict.fromkeys((best, "cpu") if config.device == "auto" else (best,))
     common = {
-        "portrait": str(config.portrait or sample("painting.png")),
+        "portrait": str(config.portrait or sample("cartoon.png")),
         "driving": str(config.driving or sample("driving.mp4")),
         "seconds": 1.0 if config.quick else config.seconds,
     }

@@ -178,12 +178,15 @@ def _warp(image: np.ndarray, square_from_image: np.ndarray, side: int, border: i
     return cv2.warpAffine(image, centres, (side, side), flags=flags, borderMode=border)
 
 
-_STRIP = 256
-"""Rows that are blended at once: a large picture would take ten times its size for what comes between."""
+_TILE = 64
+"""Side of what is blended, or not, as a whole, px."""
 
 
 class PasteBack:
-    """Lays moved crops over the whole picture without a seam."""
+    """Lays moved crops over the whole picture without a seam.
+
+    Only tiles at the crop's edges are blended; further in, pixels are the crop's own.
+    """
 
     def __init__(self, portrait: Portrait) -> None:
         self._image = portrait.image
@@ -199,18 +202,17 @@ class PasteBack:
         self._matrix = np.c_[matrix[:, :2], matrix[:, 2] - low + matrix[:, :2] @ [0.5, 0.5] - 0.5]
         self._exact = np.allclose(matrix[:, :2], np.eye(2)) and np.allclose(self._matrix, np.round(self._matrix))
         mask = self._moved(_feather(side, corners, width, height))
-        self._mask = np.round(mask * 256).astype(np.int16)[..., None]
-        self._whole = bool((self._mask == 256).all())
+        tops, lefts = (range(0, extent, _TILE) for extent in mask.shape[:2])
+        tiles = [(slice(top, top + _TILE), slice(left, left + _TILE)) for top in tops for left in lefts]
+        self._blended = [(tile, mask[tile], 1 - mask[tile]) for tile in tiles if (mask[tile] < 1).any()]
 
     def __call__(self, crop: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8: the picture with a moved crop (S, S, 3) in its place."""
         result = self._image.copy()
         window = self._moved(crop)
         still = self._image[self._window]
-        for top in range(0, 0 if self._whole else len(window), _STRIP):
-            rows = slice(top, top + _STRIP)
-            change = (window[rows].astype(np.int32) - still[rows]) * self._mask[rows]
-            window[rows] = still[rows] + (change + 128 >> 8)
+        for tile, share, rest in self._blended:
+            window[tile] = cv2.blendLinear(window[tile], still[tile], share, rest)
         result[self._window] = window
         return result
 

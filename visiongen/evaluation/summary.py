@@ -14,6 +14,7 @@ import numpy as np
 
 from visiongen.errors import VisionGenError
 from visiongen.evaluation.inputs import CEILING, EvaluationConfig
+from visiongen.exporters import Mp4Options
 from visiongen.guards import plugin_errors
 from visiongen.hookspecs import Metric, Score, SetMetric
 from visiongen.metrics import quick_metrics
@@ -94,7 +95,7 @@ def protocol(config: EvaluationConfig, records: Sequence[dict], device: str) -> 
     return {
         "data": " and ".join(kinds),
         "frames": f"at most {config.frames} of a clip, {sum(r['frames'] for r in records)} in all",
-        "pictures": f"whole pictures, written as H.264 (crf 17), read with OpenCV and compared at {SIZE} px",
+        "pictures": f"whole pictures, written as H.264 (crf {Mp4Options().crf}), read with OpenCV and compared at {SIZE} px",
         "source_frame": "frame 0 is the portrait itself in self-reenactment, and left out of means per frame",
         "judge": judge,
         "landmarks": "MediaPipe Face Mesh, 468 points, every frame by itself, unsmoothed",

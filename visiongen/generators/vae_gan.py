@@ -9,12 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from visiongen.background import person_matte, still_background
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.eyes import with_exact_eyes
-from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, resize_flow, warp
+from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, half_steps, resize_flow, warp_half_steps
 from visiongen.generators.driver import DriverFrames, driver_frames
 from visiongen.generators.inner_maps import inner_maps
 from visiongen.generators.options import VaeGanOptions
@@ -23,7 +22,7 @@ from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.hookspecs import InnerMap
 from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
-from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode
+from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode, layers
 from visiongen.mouth import MouthInterior, lay_over
 from visiongen.registration import registered
 
@@ -76,9 +75,9 @@ class VaeGanGenerator:
         source, mouth = prepared.source, prepared.mouth
         dense = prepared.field.towards(targets)
         dense = [registered(d, prepared.small, frame) for d, frame in zip(dense, seen)] + dense[len(seen) :]
-        motion, layers = self.paint(prepared, dense)
+        motion, painted = self.paint(prepared, dense)
         frames = []
-        for flow, layer, target in zip(motion.flow.cpu().numpy(), layers, targets, strict=True):
+        for flow, layer, target in zip(motion.flow.cpu().numpy(), painted, targets, strict=True):
             full = with_exact_eyes(resize_flow(flow, prepared.portrait.crop.shape[0]), source, target)
             frames.append(lay_over(prepared.compose(full, layer), mouth(target)))
         return FrameBatch(pixels=np.stack(frames), times=times)
@@ -108,11 +107,14 @@ class VaeGanGenerator:
         return PortraitCode(*(part.contiguous(memory_format=torch.channels_last) for part in code))
 
     @torch.inference_mode()
-    def paint(self, prepared: _PreparedPortrait, dense: list[DenseMotion]) -> tuple[Motion, torch.Tensor]:
-        """Learned motion of a few frames, and their layers (B, 5, S, S): new light and content, already weighted, in
-        [0, 255], and the weights of the moved portrait and of the still background."""
+    def paint(self, prepared: _PreparedPortrait, dense: list[DenseMotion]) -> tuple[Motion, np.ndarray]:
+        """Learned motion of a few frames, and their `visiongen.models.vae_gan.layers` (B, 5, G, G), the light and content
+        for pixels in [0, 255]."""
         motion, painting = self._run(prepared, dense)
-        return motion, self._layers(painting).cpu()
+        painted = layers(painting, self._options.painting).float().cpu().numpy()
+        painted[:, :3] += 1 - painted[:, 3:4] - painted[:, 4:]  # of -1, black, as much as there is new content
+        painted[:, :3] *= 127.5
+        return motion, painted
 
     @torch.inference_mode()
     def _run(self, prepared: _PreparedPortrait, dense: list[DenseMotion]) -> tuple[Motion, Painting]:
@@ -124,14 +126,6 @@ class VaeGanGenerator:
         motion = self._network.move(code, candidates, prior, maps)
         # The latent's mean, not a sample: what is drawn anew in every frame flickers.
         return motion, self._network.decode(code, code.mean, motion, maps)
-
-    def _layers(self, painting: Painting) -> torch.Tensor:
-        # Weighted before they are enlarged: five layers instead of nine, and no fringes where weights change.
-        share = self._options.painting
-        own, new, still = painting.blend.split(1, 1)
-        own = own + (1 - share) * new  # what is not painted stays the moved portrait
-        light = 127.5 * share * (own * painting.shading + new * (painting.colour + 1))
-        return torch.cat([light, own, still], 1).contiguous()
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         x = torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
@@ -145,29 +139,28 @@ class _PreparedPortrait:
         self.portrait = portrait
         self.source = source_landmarks(portrait)
         self.mouth = MouthInterior(portrait.crop, self.source)
-        self._crop = portrait.crop
+        self._crop = half_steps(portrait.crop)
         self._side = portrait.crop.shape[0]
         self.small = small = resized(portrait.crop, SIZE)
         matte = person_matte(portrait.crop, GRID)
         self.field = MotionField(self.source, matte)
-        background = torch.from_numpy(still_background(portrait.crop, matte))
-        self._background = background.permute(2, 0, 1).float().contiguous()
+        self._background = [np.float32(plane) for plane in cv2.split(still_background(portrait.crop, matte))]
         self.code = generator.encode(small, drawn_maps(self.source), matte)
 
-    @torch.inference_mode()
-    def compose(self, flow: np.ndarray, layers: torch.Tensor) -> np.ndarray:
+    def compose(self, flow: np.ndarray, painted: np.ndarray) -> np.ndarray:
         """The frame (side, side, 3) uint8 at the crop's resolution.
 
         Args:
             flow: (side, side, 2) crop units.
-            layers: (5, S, S), see `VaeGanGenerator.paint`.
+            painted: (5, G, G), see `VaeGanGenerator.paint`.
         """
-        moved = torch.from_numpy(warp(self._crop, flow)).permute(2, 0, 1).float()  # planes: weights apply to rows
-        if self._side != SIZE:
-            size = (self._side, self._side)
-            layers = F.interpolate(layers[None], size=size, mode="bilinear", align_corners=False)[0]
-        frame = torch.addcmul(layers[:3], layers[3:4], moved).addcmul_(layers[4:5], self._background)
-        return frame.add_(0.5).clamp_(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+        size = (self._side, self._side)
+        *light, own, still = (cv2.resize(layer, size, interpolation=cv2.INTER_LINEAR) for layer in painted)
+        planes = []
+        for moved, own_light, background in zip(cv2.split(warp_half_steps(self._crop, flow)), light, self._background):
+            plane = cv2.add(own_light, cv2.multiply(still, background))
+            planes.append(cv2.add(plane, cv2.multiply(moved, own, dtype=cv2.CV_32F), dtype=cv2.CV_8U))
+        return cv2.merge(planes)
 
 
 def resized(picture: np.ndarray, size: int) -> np.ndarray:

@@ -68,7 +68,7 @@ def _spread(shares: np.ndarray, tiles: np.ndarray, shape: tuple[int, ...]) -> np
 
 
 def _added(frame: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    change, marked = cv2.multiply(noise, _gain(frame)), np.empty_like(frame)
+    change, marked = cv2.multiply(noise, _gain(frame), dtype=cv2.CV_16S), np.empty_like(frame)
     for top in range(0, len(frame), _STRIP):
         rows = slice(top, top + _STRIP)
         marked[rows] = cv2.add(frame[rows], cv2.merge([change[rows]] * 3), dtype=cv2.CV_8U)

@@ -61,7 +61,7 @@ _FEATURES = {
     "inside middle": _Feature(("decoder", 1), {"paint_middle.1.first": 1}, {"paint_middle.1.second": ()}),
     "paint 128": _Feature(("decoder", 2), {"paint_up128.0": 4}, {"paint_fine.0": ()}),
     "fine": _Feature(
-        ("decoder", 2), {"paint_fine.0": 1, "paint_fine.1.second": 1}, {"paint_fine.1.first": (), "paint_out.0": ()}
+        ("decoder", 2), {"paint_fine.0": 1, "paint_fine.1.second": 1}, {"paint_fine.1.first": (), "paint_out": ()}
     ),
     "inside fine": _Feature(("decoder", 2), {"paint_fine.1.first": 1}, {"paint_fine.1.second": ()}),
 }

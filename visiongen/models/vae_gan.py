@@ -6,7 +6,8 @@ float32 in [-1, 1]; motion is in crop units [0, 1] (see `visiongen.flow`).
 Once per portrait, `encode` gives mean and variance of a spatial latent, two skip features, and the portrait in the sizes in
 which it is moved. Per frame, `move` mixes the candidate motions and adds a learned residual; `decode` warps latent and
 features, and paints; `compose` blends the painting with the moved portrait and the still background. With its last layers
-at zero the network is the geometric prior, so training starts from the warp and not from noise.
+at zero the network is the geometric prior, so training starts from the warp and not from noise. What is painted has half the
+picture's resolution: detail comes from the portrait, and painting finer changed no score (docs/training.md).
 
 Sources: spatial latent and KL: Rombach et al., "High-resolution image synthesis with latent diffusion models", 2022;
 candidate motions with learned masks and occlusion: Siarohin et al., "First order motion model for image animation",
@@ -75,11 +76,11 @@ class Motion(NamedTuple):
 
 
 class Painting(NamedTuple):
-    """What `decode` paints for a frame; S rows and columns."""
+    """What `decode` paints for a frame."""
 
-    colour: Tensor  # (B, 3, S, S) about [-1, 1], new content
-    shading: Tensor  # (B, 3, S, S) added to the moved portrait
-    blend: Tensor  # (B, 3, S, S) weights of moved portrait, new content, still background; sum 1
+    colour: Tensor  # (B, 3, G, G) about [-1, 1], new content
+    shading: Tensor  # (B, 3, G, G) added to the moved portrait
+    blend: Tensor  # (B, 3, G, G) weights of moved portrait, new content, still background; sum 1
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -151,12 +152,11 @@ class VaeGan(nn.Module):
         self.paint_fine = nn.Sequential(
             conv(d128 + config.skips[0] + len(MAPS) + 3, d128), Residual(d128), nn.ReLU(inplace=True)
         )
-        self.paint_out = nn.Sequential(conv(d128, 4 * 8), nn.PixelShuffle(2))
-        with torch.no_grad():  # shading and blend start at nothing: 8 channels x 4 subpixels, channel-major
-            self.paint_out[0].weight[12:].zero_()
-            self.paint_out[0].weight[:12].mul_(0.1)
-            self.paint_out[0].bias[24:28] = -2.0
-            self.paint_out[0].bias[28:32] = -4.0
+        self.paint_out = conv(d128, 3 + 3 + 2)
+        with torch.no_grad():  # shading and blend start at nothing
+            self.paint_out.weight[3:].zero_()
+            self.paint_out.weight[:3].mul_(0.1)
+            self.paint_out.bias[6:] = torch.tensor([-2.0, -4.0])
 
     def encode(self, picture: Tensor, source_maps: Tensor, matte: Tensor) -> PortraitCode:
         """
@@ -221,9 +221,9 @@ class VaeGan(nn.Module):
         near = warp(code.near, motion.flow)
         x = self.paint_fine(torch.cat([self.paint_up128(x), near, maps], 1))  # (B, d128, 128, 128)
         colour, shading, logits = self.paint_out(x).split([3, 3, 2], 1)
-        logits = logits - MEASURED_PREFERENCE * enlarge(motion.trust)
+        logits = logits - MEASURED_PREFERENCE * motion.trust
         blend = torch.cat([torch.zeros_like(logits[:, :1]), logits], 1).softmax(1)
-        return Painting(enlarge(near[:, :3]) + colour, shading, blend)  # new content starts as the moved portrait, soft
+        return Painting(near[:, :3] + colour, shading, blend)  # new content starts as the moved portrait
 
     def forward(self, portrait: dict[str, Tensor], frame: dict[str, Tensor], *, sample: bool = True):
         """The whole way, for training.
@@ -243,10 +243,24 @@ class VaeGan(nn.Module):
         return compose(moved, portrait["background"], painting), moved, code, motion, painting
 
 
-def compose(moved: Tensor, background: Tensor, painting: Tensor | Painting) -> Tensor:
-    """(B, 3, S, S): moved portrait with shading, new content and still background, blended."""
+def layers(painting: Painting, share: float = 1.0) -> Tensor:
+    """(B, 5, G, G): new light and content, already weighted, and the weights of the moved portrait and of the background.
+
+    Weighted before they are enlarged: five layers instead of nine, and no fringes where weights change.
+
+    Args:
+        painting: From `decode`.
+        share: How much of it is used; what is not painted stays the moved portrait.
+    """
     own, new, still = painting.blend.split(1, 1)
-    return own * (moved + painting.shading) + new * painting.colour + still * background
+    own = own + (1 - share) * new
+    return torch.cat([share * (own * painting.shading + new * painting.colour), own, still], 1)
+
+
+def compose(moved: Tensor, background: Tensor, painting: Painting) -> Tensor:
+    """(B, 3, S, S): moved portrait with shading, new content and still background, blended."""
+    light, own, still = enlarge(layers(painting)).split([3, 1, 1], 1)
+    return own * moved + light + still * background
 
 
 def warp(x: Tensor, flow: Tensor, *, mode: str = "bilinear") -> Tensor:

@@ -14,12 +14,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
+from torch import Tensor
 
 from visiongen.errors import WeightsError
 from visiongen.models.vae_gan import DiscriminatorConfig, PatchDiscriminator, VaeGan, VaeGanConfig
 
-FORMAT = 1
-"""Raised when old checkpoints can no longer be read."""
+FORMAT = 2
+"""Raised when the network's layers change."""
+READABLE = (1, FORMAT)
 ARCHITECTURE = "visiongen-vae-gan"
 _KINDS = {VaeGan: (ARCHITECTURE, VaeGanConfig), PatchDiscriminator: ("visiongen-discriminator", DiscriminatorConfig)}
 _Network = TypeVar("_Network", VaeGan, PatchDiscriminator)
@@ -62,7 +64,7 @@ def load(path: Path, kind: type[_Network] = VaeGan) -> _Network:
     """
     card = read_card(path)
     architecture, config_of = _KINDS[kind]
-    if card.get("architecture") != architecture or card.get("format") != FORMAT:
+    if card.get("architecture") != architecture or card.get("format") not in READABLE:
         raise WeightsError(
             f"{path.name}: made for {card.get('architecture')} format {card.get('format')}, but this version reads "
             f"{architecture} format {FORMAT}; use weights of this version, or update VisionGen 3D"
@@ -79,6 +81,8 @@ def load(path: Path, kind: type[_Network] = VaeGan) -> _Network:
     try:
         config = {name: tuple(v) if isinstance(v, list) else v for name, v in card["config"].items()}
         state = {name: value.float() for name, value in deserialise(content).items()}
+        if card["format"] == 1 and kind is VaeGan:
+            state = _from_format_1(state)
         _check_config(config, dataclasses.asdict(config_of()))
         network = kind(config_of(**config))
         shapes = {name: value.shape for name, value in network.state_dict().items()}
@@ -95,6 +99,12 @@ def load(path: Path, kind: type[_Network] = VaeGan) -> _Network:
             f"{path.name}: does not fit the architecture it names ({reason}); get both files again"
         ) from error
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _from_format_1(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Format 1 painted four subpixels for each of today's pixels: their mean."""
+    old = {name: state.pop(f"paint_out.0.{name}") for name in ("weight", "bias")}
+    return state | {f"paint_out.{name}": value.unflatten(0, (-1, 4)).mean(1) for name, value in old.items()}
 
 
 def _check_config(config: dict[str, Any], usual: dict[str, Any]) -> None:

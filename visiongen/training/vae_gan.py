@@ -30,7 +30,7 @@ from visiongen.memory import keep_freed_memory
 from visiongen.models import losses, weights
 from visiongen.models.face_features import FaceFeatures, feature_distance, landmark_distance
 from visiongen.models.narrowing import narrowed
-from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig
+from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig, enlarge
 from visiongen.models.vgg_features import VggFeatures
 from visiongen.training.data import PairDataset
 
@@ -191,7 +191,7 @@ def train(config: TrainConfig) -> Path:
             "structure": losses.structure(generated, target),
             "detail": losses.detail(generated, target, weight),
             "moved": losses.reconstruction(moved, target, weight),
-            "colour": losses.reconstruction(painting.colour, target, weight),
+            "colour": losses.reconstruction(enlarge(painting.colour), target, weight),
             "parsimony": losses.parsimony(painting),
             "kl": losses.kl(code),
             "smoothness": losses.smoothness(motion),
@@ -338,8 +338,8 @@ def _sheet(path: Path, network: VaeGan, portrait: dict, frame: dict, target: Ten
     """Portrait, target, moved portrait, result, new content and its weight, one row a sample, to look at."""
     with torch.no_grad():
         generated, moved, _, _, painting = network(portrait, frame, sample=False)
-    weight = painting.blend[:, 1:2].expand(-1, 3, -1, -1) * 2 - 1
-    columns = [portrait["picture"], target, moved, generated, painting.colour, weight]
+    weight = enlarge(painting.blend[:, 1:2]).expand(-1, 3, -1, -1) * 2 - 1
+    columns = [portrait["picture"], target, moved, generated, enlarge(painting.colour), weight]
     sheet = torch.cat([torch.cat(list(x), 1) for x in columns], 2)  # (3, B * S, 6 * S)
     pixels = ((sheet.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
     cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))

@@ -22,6 +22,6 @@ TINY = VaeGanConfig(latent=4, encoder=(4, 4, 4), skips=(4, 4), motion=(4, 4, 4, 
 (HERE / "motion-1.npz").write_bytes(template())
 (HERE / "project-1.zip").write_bytes(packed(members()))
 torch.manual_seed(0)
-save(VaeGan(TINY), HERE / "weights-1.safetensors", {})
+save(VaeGan(TINY), HERE / "weights-2.safetensors", {})  # weights-1 in the same way, when the painting was twice as fine
 (HERE / "problems-1.json").write_text(json.dumps({"format": 1, "problems": []}))
 (HERE / "report-0.json").write_text(json.dumps([{"clip": "a.mp4", "scores": {"warp": {"ssim": 0.8}}}]))
