@@ -209,14 +209,18 @@ class PasteBack:
     def __call__(self, crop: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8: the picture with a moved crop (S, S, 3) in its place."""
         result = self._image.copy()
-        window = self._moved(crop)
-        still = self._image[self._window]
+        still, window, place = self._image[self._window], self._moved(crop), result[self._window]
+        place[:] = window
         for tile, share, rest in self._blended:
-            window[tile] = cv2.blendLinear(window[tile], still[tile], share, rest)
-        result[self._window] = window
+            place[tile] = cv2.blendLinear(window[tile], still[tile], share, rest)
         return result
 
     def _moved(self, crop: np.ndarray) -> np.ndarray:
+        if self._exact:
+            (left, top), (width, height) = -np.round(self._matrix[:, 2]).astype(int), self._size
+            part = crop[max(top, 0) : top + height, max(left, 0) : left + width]
+            if part.shape[:2] == (height, width):
+                return part
         flags = cv2.INTER_NEAREST if self._exact else cv2.INTER_LINEAR
         return cv2.warpAffine(crop, self._matrix, self._size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
