@@ -12,7 +12,7 @@ from builders import astronaut, face, placed, rotation
 
 from visiongen.datatypes import Portrait
 from visiongen.errors import NoFaceError
-from visiongen.faces import MAX_CROP, Face, PasteBack, choose_face, find_faces, make_portrait
+from visiongen.faces import MAX_CROP, Face, PasteBack, _blended_bands, choose_face, find_faces, make_portrait
 from visiongen.landmarks import FaceMesh
 from visiongen.media import read_picture
 
@@ -275,3 +275,15 @@ def test_the_portrait_is_not_written_to():
     first[:] = 7
     np.testing.assert_array_equal(image, before)
     np.testing.assert_array_equal(paste(portrait.crop), before)
+
+
+@pytest.mark.parametrize("roll", [0, 35], ids=["upright", "turned"])
+def test_every_pixel_that_is_not_the_crops_own_is_blended(roll):
+    mask = np.zeros((90, 120), np.float32)
+    cv2.ellipse(mask, (60, 45), (50, 36), roll, 0, 360, 1.0, -1) if roll else mask[12:80, 9:].fill(1)
+    bands = np.zeros(mask.shape, int)
+    for band in _blended_bands(mask):
+        bands[band] += 1
+    assert bands.max() == 1 and (bands[mask < 1] == 1).all()
+    if not roll:
+        assert (bands == (mask < 1)).all()

@@ -178,15 +178,8 @@ def _warp(image: np.ndarray, square_from_image: np.ndarray, side: int, border: i
     return cv2.warpAffine(image, centres, (side, side), flags=flags, borderMode=border)
 
 
-_TILE = 64
-"""Side of what is blended, or not, as a whole, px."""
-
-
 class PasteBack:
-    """Lays moved crops over the whole picture without a seam.
-
-    Only tiles at the crop's edges are blended; further in, pixels are the crop's own.
-    """
+    """Lays moved crops over the whole picture without a seam."""
 
     def __init__(self, portrait: Portrait) -> None:
         self._image = portrait.image
@@ -202,17 +195,15 @@ class PasteBack:
         self._matrix = np.c_[matrix[:, :2], matrix[:, 2] - low + matrix[:, :2] @ [0.5, 0.5] - 0.5]
         self._exact = np.allclose(matrix[:, :2], np.eye(2)) and np.allclose(self._matrix, np.round(self._matrix))
         mask = self._moved(_feather(side, corners, width, height))
-        tops, lefts = (range(0, extent, _TILE) for extent in mask.shape[:2])
-        tiles = [(slice(top, top + _TILE), slice(left, left + _TILE)) for top in tops for left in lefts]
-        self._blended = [(tile, mask[tile], 1 - mask[tile]) for tile in tiles if (mask[tile] < 1).any()]
+        self._blended = [(band, mask[band], 1 - mask[band]) for band in _blended_bands(mask)]
 
     def __call__(self, crop: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8: the picture with a moved crop (S, S, 3) in its place."""
         result = self._image.copy()
         still, window, place = self._image[self._window], self._moved(crop), result[self._window]
         place[:] = window
-        for tile, share, rest in self._blended:
-            place[tile] = cv2.blendLinear(window[tile], still[tile], share, rest)
+        for band, share, rest in self._blended:
+            place[band] = cv2.blendLinear(window[band], still[band], share, rest)
         return result
 
     def _moved(self, crop: np.ndarray) -> np.ndarray:
@@ -223,6 +214,30 @@ class PasteBack:
                 return part
         flags = cv2.INTER_NEAREST if self._exact else cv2.INTER_LINEAR
         return cv2.warpAffine(crop, self._matrix, self._size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _blended_bands(mask: np.ndarray) -> list[tuple[slice, slice]]:
+    """Rows and columns of the parts of a mask (H, W) that are not all 1: up to four at the edges of what is, or all of it.
+
+    Few and large: between two calls of a library a thread waits for its turn.
+    """
+    height, width = mask.shape
+    (top, bottom), (left, right) = (_true_part(line) for line in (mask[:, width // 2] >= 1, mask[height // 2] >= 1))
+    if not (mask[top:bottom, left:right] >= 1).all() or bottom == top or right == left:
+        return [np.s_[:height, :width]]
+    bands = [
+        np.s_[:top, :width],
+        np.s_[bottom:height, :width],
+        np.s_[top:bottom, :left],
+        np.s_[top:bottom, right:width],
+    ]
+    return [band for band in bands if mask[band].size]
+
+
+def _true_part(whole: np.ndarray) -> tuple[int, int]:
+    """Begin and end of the part of a line (N,) of bools that is true; (0, 0) where nothing is."""
+    at = np.flatnonzero(whole)
+    return (int(at[0]), int(at[-1]) + 1) if len(at) else (0, 0)
 
 
 def _feather(side: int, corners: np.ndarray, width: int, height: int) -> np.ndarray:
