@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from visiongen import cli, load_motion
+from visiongen.exporters import Mp4Options
 from visiongen.samples import sample
 
 PORTRAIT, CARTOON, DRIVING = (str(sample(name)) for name in ("astronaut.jpg", "cartoon.png", "driving.mp4"))
@@ -276,7 +277,15 @@ def test_plugins_lists_components_options_and_failures(monkeypatch, capsys):
     monkeypatch.setenv("VISIONGEN_PLUGINS", "not-there")
     assert cli.main(["plugins"]) == 0
     text = capsys.readouterr().out
-    for word in ("vae-gan", "sharpen", "--mp4.crf", "17", "1 to 51", "visiongen 0.", "cannot be used", "not-there"):
+    for word in (
+        "vae-gan",
+        "sharpen",
+        f"--mp4.crf (default {Mp4Options().crf})",
+        "1 to 51",
+        "visiongen 0.",
+        "cannot be used",
+        "not-there",
+    ):
         assert word in text
     assert cli.main(["plugins", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
