@@ -103,7 +103,7 @@ def weights() -> None:
         st.markdown("**What it cannot do well**")
         st.markdown("\n".join(f"- {one}" for one in failures))
     with st.expander("The whole model card"):
-        st.json(card, expanded=1)  # unfolded, its hundreds of lines take the browser half a second
+        st.json(card, expanded=1)  # unfolded, its hundreds of lines keep the browser busy
 
 
 def quality(scores: Mapping[str, Any]) -> None:
