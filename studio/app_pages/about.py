@@ -122,7 +122,7 @@ def quality(scores: Mapping[str, Any]) -> None:
              if isinstance(one, dict) and "n" in one}  # fmt: skip
     counted = f"Means over {max(films)} films of self-reenactment; " if films else ""
     st.caption(
-        f"{counted}copy is the portrait standing still, ceiling what the network makes of the true frames. Intervals are in "
+        f"{counted}copy is the portrait standing still, ceiling the real clip, encoded like the results. Intervals are in "
         "the model card."
     )
 
