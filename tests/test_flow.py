@@ -115,10 +115,24 @@ def test_far_from_the_head_nothing_moves(moved):
 
 def test_the_still_candidate_stays_and_the_shift_candidate_shifts(moved):
     target, motion = moved
-    np.testing.assert_array_equal(motion.candidates[1], pixel_centres(GRID))
+    own = flow.drawn_maps(OWN)[0]  # the face itself: there, nothing stays
+    outside = cv2.dilate(own, np.ones((61, 61))) == 0
+    np.testing.assert_array_equal(motion.candidates[1][outside], pixel_centres(GRID)[outside])
+    inside = cv2.erode(own, np.ones((7, 7))) == 1
+    np.testing.assert_allclose(motion.candidates[1][inside], motion.candidates[0][inside], atol=1e-3)
     shift = (motion.candidates[2] - pixel_centres(GRID)).reshape(-1, 2)
     np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=1e-6)
     np.testing.assert_allclose(shift[0], (OWN - target)[:468, :2].mean(0), atol=1e-6)
+
+
+def test_an_ear_that_only_the_matte_knows_is_not_left_behind_but_a_shoulder_is():
+    matte = np.zeros((GRID, GRID), np.float32)
+    ear, shoulder = ((OWN[234, :2] - [0.06, 0.0]) * GRID).astype(int), ((OWN[152, :2] + [-0.2, 0.1]) * GRID).astype(int)
+    for x, y in (ear, shoulder):
+        matte[y - 4 : y + 5, x - 4 : x + 5] = 1
+    (motion,) = MotionField(OWN, matte).towards(OWN[None] + [0.1, 0, 0])
+    steps = np.linalg.norm(motion.candidates[1] - pixel_centres(GRID), axis=-1)
+    assert steps[ear[1], ear[0]] > 0.05 and steps[shoulder[1], shoulder[0]] == 0
 
 
 def test_a_plain_shift_is_exact_over_the_whole_head(field):
@@ -209,7 +223,8 @@ def test_a_shift_by_whole_pixels_is_exact(size, kind):
     shifted = warp(picture, pixel_centres(GRID) + np.array([3 / size, -2 / size], np.float32))
     assert shifted.shape == picture.shape and shifted.dtype == picture.dtype
     np.testing.assert_allclose(shifted[2:, :-3], picture[:-2, 3:], atol=1e-4)
-    np.testing.assert_allclose(shifted[2:, -1], picture[:-2, -1], atol=1e-4)  # the border is continued
+    np.testing.assert_allclose(shifted[2:, -2], picture[:-2, -3], atol=1e-4)  # mirrored at the side
+    np.testing.assert_allclose(shifted[0, :-3], picture[0, 3:], atol=1e-4)  # drawn out above
 
 
 def test_motion_is_the_same_at_every_resolution(moved):

@@ -28,6 +28,7 @@ LAYERS = (
         "neck",
         "flow",
         "registration",
+        "teeth",
         "mouth",
         "eyes",
         "background",

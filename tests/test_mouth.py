@@ -2,11 +2,12 @@
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from builders import face, placed
 
-from visiongen.landmarks import INNER_LIPS
+from visiongen.landmarks import INNER_LIPS, LEFT_EYE, RIGHT_EYE
 from visiongen.mouth import MouthInterior, lay_over
 
 SIZE = 256
@@ -55,7 +56,7 @@ def test_grey_lips_have_a_grey_inside():
 
 @pytest.mark.parametrize("side", [101, 256, 700])
 def test_the_same_place_at_any_resolution(side):
-    mouth = MouthInterior(picture(), crop_units(0.0))
+    mouth = MouthInterior(picture(side), crop_units(0.0))
     frame = lay_over(picture(side), mouth(crop_units(0.12)))
     rows, columns = np.nonzero((frame != picture(side)).any(-1))
     middle = crop_units(0.12)[list(INNER_LIPS), :2].mean(0)
@@ -66,3 +67,54 @@ def test_a_mouth_outside_the_picture_is_survived():
     mouth = MouthInterior(picture(), crop_units(0.0))
     for shift in ([2.0, 0, 0], [0.45, 0, 0], [0, -1.5, 0]):
         assert lay_over(picture(), mouth(crop_units(0.12) + shift)).shape == (SIZE, SIZE, 3)
+
+
+def bared(jaw: float, *, raised: float = 0.015, lowered: float = 0.02) -> np.ndarray:
+    """Landmarks of an open mouth whose inner lips are drawn back from the teeth, crop units."""
+    target = crop_units(jaw)
+    target[[81, 82, 13, 312, 311, 80, 310, 191, 415], 1] -= raised
+    target[[178, 87, 14, 317, 402, 88, 95, 318, 324], 1] += lowered
+    return target
+
+
+def inside(target: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:
+    """(S, S) grey levels of what is drawn, 0 elsewhere; of a large picture, to see edges in."""
+    seen = picture(1024) if seen is None else seen
+    drawn = MouthInterior(seen, crop_units(0.0))(target)
+    whole = np.zeros(seen.shape[:2])
+    (left, top), (height, width) = drawn.corner, drawn.weight.shape
+    whole[top : top + height, left : left + width] = drawn.colour.mean(-1) * drawn.weight
+    return whole
+
+
+def edges(target: np.ndarray) -> tuple[int, int]:
+    """Rows in which, beside the middle, the upper teeth end and the lower ones begin."""
+    x, y = (target[[13, 14], :2].mean(0) * 1024).astype(int)
+    bright = inside(target)[:, x + 12] > 0.45 * LIPS.mean()
+    assert not bright[y]
+    return int(np.flatnonzero(bright[:y]).max()), int(y + np.flatnonzero(bright[y:]).min())
+
+
+def test_teeth_are_brighter_than_lips_and_the_cavity_is_dark():
+    shown = inside(bared(0.1))
+    shown = shown[shown > 0]
+    assert np.quantile(shown, 0.98) > 0.9 * LIPS.mean() and np.quantile(shown, 0.3) < 0.4 * LIPS.mean()
+
+
+def test_a_raised_lip_bares_the_upper_teeth_and_does_not_move_them():
+    low, high = bared(0.1, raised=0.01), bared(0.1, raised=0.02)
+    assert abs(edges(low)[0] - edges(high)[0]) <= 1
+    assert (inside(high) > 0.6 * LIPS.mean()).sum() > 1.2 * (inside(low) > 0.6 * LIPS.mean()).sum()
+
+
+def test_the_lower_teeth_go_with_the_jaw_and_the_upper_ones_do_not():
+    (upper, lower), (upper_later, lower_later) = edges(bared(0.08)), edges(bared(0.14))
+    assert lower_later - lower > 4 * abs(upper_later - upper) and lower_later - lower > 15
+
+
+@pytest.mark.parametrize(("eyes", "teeth"), [(90, 0.95 * LIPS.mean()), (150, 150), (245, 1.8 * LIPS.mean())])
+def test_teeth_are_as_white_as_the_eyes_but_neither_black_nor_shining(eyes, teeth):
+    source, seen = crop_units(0.0), picture(1024)
+    for ring in (RIGHT_EYE, LEFT_EYE):
+        cv2.fillPoly(seen, [np.round(source[list(ring), :2] * 1024).astype(np.int32)[:, None]], (eyes, eyes, eyes))
+    assert np.quantile(inside(bared(0.1, raised=0.03), seen), 0.999) == pytest.approx(1.1 * teeth, rel=0.1)

@@ -41,6 +41,9 @@ SOURCE_MAPS = ("face", "mouth", "eyes", "iris")
 
 _FADE = 0.5
 """The head's motion fades out over this distance beyond the skull, face widths."""
+_BESIDE = 0.2
+"""So far beside the skull, face widths, and fading over as much again, a person's matte above the jaw is the head."""
+_EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
 _SUBPIXEL = 4  # fractional bits of OpenCV's polygon corners
 _FINER = 4  # times finer, small openings are drawn before they are averaged
 
@@ -93,7 +96,23 @@ class MotionField:
         self.face_width = self._skull.face_width
         self._normals = _normals(self._skull.vertices[triangles().T])
         self._outline = self._skull.silhouette(self._skull.vertices)
+        self._was = self._where_the_head_was(matte)
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
+
+    def _where_the_head_was(self, matte: np.ndarray | None) -> np.ndarray:
+        """(G, G) float32 in [0, 1]: within the portrait's silhouette, and what the matte has beside it, hair and ears; but not
+        below the ears, where hair and shoulders may stay behind."""
+        within = np.zeros((GRID, GRID), np.uint8)
+        cv2.fillPoly(within, [_fixed(self._outline)], 1, shift=_SUBPIXEL)
+        was = np.float32(cv2.erode(within, np.ones((3, 3))))  # at its rim the silhouette is half background
+        if matte is not None:
+            lobes, jaws = (self.source[list(pair), :2].mean(0) for pair in (_EAR_LOBES, _JAW_CORNERS))
+            down = jaws - lobes
+            below = (pixel_centres(GRID) - lobes) @ (down / max(float(down @ down), 1e-9))
+            distance = cv2.distanceTransform(1 - within, cv2.DIST_L2, 3) / GRID
+            beside = np.clip(2 - distance / (_BESIDE * self.face_width), 0, 1) * np.clip(1 - below, 0, 1)
+            was = np.maximum(was, cv2.dilate(np.float32(matte), np.ones((3, 3))) * beside.astype(np.float32))
+        return cv2.GaussianBlur(was, (0, 0), 1.0)
 
     def towards(self, targets: np.ndarray) -> list[DenseMotion]:
         """Dense motion for each of (T, 478, 3) target landmarks, crop units."""
@@ -147,10 +166,11 @@ class MotionField:
         maps[10:12] = steps
 
         candidates = np.empty((len(CANDIDATES), GRID, GRID, 2), np.float32)
-        candidates[1] = pixel_centres(GRID)
         for axis, shift in enumerate(self.source[:468, :2].mean(0) - target[:468, :2].mean(0)):
             candidates[0, ..., axis] = here[axis] + steps[axis]
             candidates[2, ..., axis] = here[axis] + np.float32(shift)
+            # Where the head was, what stood still would be a piece of a second head.
+            candidates[1, ..., axis] = here[axis] + self._was * steps[axis]
         return DenseMotion(candidates, self._prior(vertices), maps)
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:
@@ -231,11 +251,11 @@ def warp(picture: np.ndarray, flow: np.ndarray, *, interpolation: int = cv2.INTE
         flow: (G, G, 2) crop units; brought to the picture's resolution bilinearly where G differs from S.
         interpolation: How pixels are read; cubic keeps more detail than linear.
     Returns:
-        The shape and type of `picture`; its border pixels are continued outside.
+        The shape and type of `picture`.
     """
     size = picture.shape[0]
     full = flow if flow.shape[0] == size else resize_flow(flow, size)
-    return cv2.remap(picture, full * size - 0.5, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return _read(picture, full * size - 0.5, interpolation)
 
 
 def half_steps(picture: np.ndarray) -> np.ndarray:
@@ -252,8 +272,17 @@ def half_steps(picture: np.ndarray) -> np.ndarray:
 
 def warp_half_steps(fine: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """The picture (S, S, C) whose `half_steps` are given, moved by a backward motion (S, S, 2), crop units."""
-    places = flow * (2 * flow.shape[0]) - 1
-    return cv2.remap(fine, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return _read(fine, flow * (2 * flow.shape[0]) - 1, cv2.INTER_LINEAR)
+
+
+def _read(picture: np.ndarray, places: np.ndarray, interpolation: int) -> np.ndarray:
+    """`picture` at `places` (S, S, 2), px, which are changed.
+
+    Beyond the picture's border it is mirrored, since a border pixel drawn out makes stripes of a collar. Not so above it:
+    a head that is cut off there goes on upwards, and mirrored hair would be a knot of hair.
+    """
+    np.maximum(places[..., 1], 0, out=places[..., 1])
+    return cv2.remap(picture, places, None, interpolation, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def resize_flow(flow: np.ndarray, size: int) -> np.ndarray:

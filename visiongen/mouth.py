@@ -1,52 +1,58 @@
 """The inside of a mouth that the portrait shows closed: drawn, because there is nothing to move there.
 
 Stretching closed lips over an open mouth is the commonest fault of warping, and a network trained on averages paints
-lip-coloured mist. This draws what open mouths look like in the median (dark corners, a band of teeth, the tongue), in
-the light of the portrait's own lips, and only as far as the portrait lacks it.
+lip-coloured mist. This draws a dark cavity, a tongue and two rows of teeth (`visiongen.teeth`) where the head and its jaw have
+them, in the light of the portrait's own lips and eyes, and only as far as the portrait lacks it.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import resources
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from visiongen.landmarks import INNER_LIPS, OUTER_LIPS
+from visiongen import teeth
+from visiongen.landmarks import INNER_LIPS, LEFT_EYE, LEFT_IRIS, OUTER_LIPS, RIGHT_EYE, RIGHT_IRIS
 from visiongen.pose import fit_head
 
-SIDE = 256
-"""Rows and columns of the crop, for which the inside is drawn."""
-ROWS, COLUMNS = 8, 13
-"""Grid of the median mouth, upper to lower lip and corner to corner."""
 _UPPER = INNER_LIPS[:11]  # from the right corner over the upper lip to the left corner
 _LOWER = (INNER_LIPS[0], *INNER_LIPS[:9:-1])
+_MEETING = (13, 14)  # the middles of the inner lips
+_CORNERS = (61, 291)
+_CHIN = (152, 148, 377, 176, 400)
 _SUBPIXEL = 4
+_FINE = 512
+"""The inside is drawn as if the crop had at least so many rows, so that teeth have edges in small pictures too."""
 # In face widths: a gap below the first shows nothing, one above the second everything.
 _NARROW, _WIDE = 0.012, 0.045
-_CONTRAST, _PIVOT = 1.8, 0.85
-"""The median of many mouths is flatter than any one of them; this gives back what it lost."""
-_LIGHT = (0.12, 1.5)
-"""Darkest and brightest share of the lips' light that is drawn."""
-_SATURATION = 0.55
-"""Colourfulness of the inside in that of the lips: teeth are nearly grey. A statue's mouth stays marble."""
-
-
-@cache
-def _median_mouth() -> tuple[np.ndarray, np.ndarray]:
-    """(2, ROWS, COLUMNS) shares of the lips' light, and the two openings they belong to, face widths."""
-    with (
-        resources.as_file(resources.files("visiongen") / "data" / "mouth.npz") as path,
-        np.load(path, allow_pickle=False) as data,
-    ):
-        relative = (data["relative"].mean(-1) - _PIVOT) * _CONTRAST + _PIVOT
-        return np.clip(relative, *_LIGHT), data["openings"]
+_MOUTH = (0.25, 0.45)
+"""Least and largest width of a mouth, face widths, for the size of teeth: drawn mouths may be dots."""
+_CAVITY, _TONGUE, _GUM = 0.22, 0.6, 0.72
+"""Their light, as a share of the lips'."""
+_SHADE = 3.5
+"""The lips' shadow falls so far into the mouth, mm."""
+_DARKEST = 0.45
+"""Share of the light that is left at the lips' edge."""
+_SHOWN = (0.95, 1.8)
+"""Teeth have at least and at most this share of the skin's light, whatever the eyes say."""
+_BRIGHTER = 1.1
+"""Teeth are nearer to the light than the white of a sunken eye."""
+_BETWEEN = 0.72
+"""Share of their light between two teeth."""
+_WITH_CHIN, _WITH_LIP = 1.2, 0.2
+"""How far the jaw goes down with the chin's landmarks, and with the lower lip's: those of the chin lag behind it. Fitted to
+real mouths."""
+_THIN = 0.8
+"""Where the opening is thinner than twice this, mm, it fades: at the corners of the mouth."""
+_WARM = np.array([1.03, 0.99, 0.9])
+"""Teeth are yellower than the white of an eye, in pictures as colourful as a photograph."""
+_COLOURFUL = 0.3
+"""Saturation of the lips in such pictures."""
 
 
 class Inside(NamedTuple):
-    """What is drawn of a mouth: a rectangle of the crop, brought to `SIDE` rows and columns."""
+    """What is drawn of a mouth: a rectangle of the crop."""
 
     colour: np.ndarray
     """(h, w, 3) float32 in [0, 255]."""
@@ -54,6 +60,14 @@ class Inside(NamedTuple):
     """(h, w) float32 in [0, 1]."""
     corner: tuple[int, int]
     """Column and row of its top-left pixel."""
+
+
+class _Pose(NamedTuple):
+    """Of a head, crop units."""
+
+    rotation: np.ndarray
+    translation: np.ndarray
+    scale: float
 
 
 class MouthInterior:
@@ -65,8 +79,17 @@ class MouthInterior:
             crop: (S, S, 3) uint8 RGB.
             source: (478, 3) its landmarks, crop units.
         """
+        self._side = crop.shape[0]
         self._lips = lip_colour(crop, source)
-        self._opening = _opening(source)
+        self._tooth = tooth_colour(crop, source, self._lips)
+        pose = _pose(source)
+        self._opening = _opening(source, pose)
+        head = _in_head(source, pose)
+        # Closed lips meet where open ones have their middle; the upper one hangs, the lower one moves with the jaw.
+        self._origin = head[list(_MEETING)].mean(0)
+        self._chin = head[list(_CHIN)].mean(0)
+        width = float(np.linalg.norm(head[_CORNERS[0]] - head[_CORNERS[1]]))
+        self._mm = float(np.clip(width, *_MOUTH)) / teeth.MOUTH_WIDTH
 
     def __call__(self, target: np.ndarray) -> Inside | None:
         """What to lay over a frame, or None where the portrait itself shows enough.
@@ -74,91 +97,152 @@ class MouthInterior:
         Args:
             target: (478, 3) landmarks, crop units.
         """
-        opening = _opening(target)
+        pose = _pose(target)
+        opening = _opening(target, pose)
         wide = np.clip((opening - _NARROW) / (_WIDE - _NARROW), 0, 1)
         lacking = np.clip(1 - 1.5 * self._opening / max(opening, 1e-6), 0, 1)
         strength = float(wide * wide * (3 - 2 * wide) * lacking)
         if strength < 0.02:
             return None
-        upper, lower = (line * SIDE - 0.5 for line in gap_lines(target, COLUMNS + 1))  # borders of the grid's cells
-        softness = max(0.6, 0.1 * float(np.linalg.norm(lower - upper, axis=1).max()))
-        # Only the mouth's own rectangle is drawn, and a rim in which the blur of its inside ends.
-        both, rim = np.concatenate([upper, lower]), 2 * softness + 4
-        left, top = np.clip(np.floor(both.min(0) - rim), 0, SIDE).astype(int)
-        right, bottom = np.clip(np.ceil(both.max(0) + rim) + 1, 0, SIDE).astype(int)
+        ring = target[list(INNER_LIPS), :2] * self._side
+        left, top = np.clip(np.floor(ring.min(0)) - 2, 0, self._side).astype(int)
+        right, bottom = np.clip(np.ceil(ring.max(0)) + 2, 0, self._side).astype(int)
         if right <= left or bottom <= top:
             return None
-        drawn = self._drawn(upper - [left, top], lower - [left, top], opening, (bottom - top, right - left))
-        blurred = cv2.GaussianBlur(drawn, (0, 0), softness)
-        colour = blurred[..., :3] / np.maximum(blurred[..., 3:], 1e-3)  # blurred among themselves, not with the outside
-        weight = strength * cv2.GaussianBlur(np.ascontiguousarray(drawn[..., 3]), (0, 0), 0.7)
-        return Inside(colour, weight, (int(left), int(top)))
+        finer = max(1, round(_FINE / self._side))
+        size = (finer * (bottom - top), finer * (right - left))
+        colour, mask = self._drawn(target, pose, np.array([left, top]), finer, size)
+        small = (right - left, bottom - top)
+        colour, mask = (cv2.resize(x, small, interpolation=cv2.INTER_AREA) for x in (colour, mask))
+        return Inside(colour, strength * mask, (int(left), int(top)))
 
-    def _drawn(self, upper: np.ndarray, lower: np.ndarray, opening: float, size: tuple[int, int]) -> np.ndarray:
-        """(rows, columns, 4) float32: colour, and 1 where the inside is."""
-        medians, openings = _median_mouth()
-        share = np.clip((opening - openings[0]) / (openings[1] - openings[0]), 0, 1)
-        grey = self._lips.mean()
-        tint = grey + _SATURATION * (self._lips - grey)
-        cells = np.clip(((1 - share) * medians[0] + share * medians[1])[..., None] * tint, 0, 245)
-        values = np.concatenate([cells, np.ones((ROWS, COLUMNS, 1))], axis=-1).tolist()
-        down = np.linspace(0, 1, ROWS + 1)[:, None, None]
-        corners = np.clip(upper * (1 - down) + lower * down, -SIDE, 2 * SIDE)  # (ROWS + 1, COLUMNS + 1, 2)
-        corners = np.round(corners * 2**_SUBPIXEL).astype(np.int32)
-        across = np.stack([corners[:, :-1], corners[:, 1:]], axis=2)  # (ROWS + 1, COLUMNS, 2, 2)
-        outlines = np.concatenate([across[:-1], across[1:, :, ::-1]], axis=2)
-        drawn = np.zeros((*size, 4), np.float32)
-        for row in range(ROWS):
-            for column in range(COLUMNS):
-                cv2.fillConvexPoly(drawn, outlines[row, column], values[row][column], cv2.LINE_8, _SUBPIXEL)
-        return drawn
+    def _drawn(
+        self, target: np.ndarray, pose: _Pose, corner: np.ndarray, finer: int, size: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Colour (h, w, 3) and coverage (h, w) float32 of a rectangle that begins at `corner`, px of the crop, drawn `finer`
+        times as fine."""
+        head = _in_head(target, pose)
+        sideways, chin, back = head[list(_CHIN)].mean(0) - self._chin
+        lip = head[_MEETING[1], 1] - self._origin[1]
+        jaw = np.array([sideways, max(_WITH_CHIN * chin + _WITH_LIP * lip, -self._mm), max(back, 0.0)])
+        mm = self._mm * pose.scale * self._side * finer  # px
+
+        def placed(points: np.ndarray, moved: np.ndarray) -> np.ndarray:
+            """Points in the frame of the mouth, mm, as px of the drawing, and their depth."""
+            there = self._origin + moved + self._mm * points
+            seen = (there @ pose.rotation.T * pose.scale + pose.translation) * self._side
+            return (seen - [*corner, 0]) * finer
+
+        canvas = np.empty((*size, 3), np.uint8)
+        canvas[:] = _CAVITY * self._lips
+        self._draw_tongue(canvas, placed, jaw)
+        canvas = cv2.GaussianBlur(canvas, (0, 0), max(0.5, 1.2 * mm))  # soft, and behind what has edges
+        self._draw_row(canvas, teeth.lower(), placed, jaw)
+        self._draw_row(canvas, teeth.upper(), placed, np.zeros(3))
+        outline = _fixed((target[list(INNER_LIPS), :2] * self._side - corner) * finer)
+        mask = np.zeros(size, np.uint8)
+        cv2.fillPoly(mask, [outline[:, None]], 255, cv2.LINE_8, _SUBPIXEL)
+        inward = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1] / mm
+        shade = np.clip(inward / _SHADE, 0, 1)
+        canvas = cv2.GaussianBlur(canvas, (0, 0), max(0.5, 0.25 * mm))
+        canvas = canvas * (_DARKEST + (1 - _DARKEST) * shade * (2 - shade))[..., None]
+        weight = np.clip(inward / _THIN, 0, 1).astype(np.float32)
+        return canvas, cv2.GaussianBlur(weight, (0, 0), 0.5 * finer)
+
+    def _draw_row(self, canvas: np.ndarray, row: teeth.Teeth, placed, moved: np.ndarray) -> None:
+        """Gums and teeth, those at the back first."""
+        outlines, bands, gums = (_fixed(placed(part, moved)) for part in (row.outlines, row.bands, row.gums))
+        order = np.argsort(-placed(row.bands, moved)[..., 2].mean(1))
+        for i in order:
+            _fill(canvas, gums[i], _GUM * row.light[i] * self._lips)
+            _fill(canvas, bands[i], _BETWEEN * row.light[i] * self._tooth)
+        for i in order:
+            _fill(canvas, outlines[i], row.light[i] * self._tooth)
+
+    def _draw_tongue(self, canvas: np.ndarray, placed, jaw: np.ndarray) -> None:
+        """A hump behind the lower teeth."""
+        turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+        hump = np.stack([17 * np.cos(turn), 6.5 + 6.5 * np.sin(turn), np.full(24, 16.0)], axis=-1)
+        _fill(canvas, _fixed(placed(hump, jaw)), _TONGUE * self._lips)
 
 
-def gap_lines(points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Upper and lower border of the mouth's opening, (count, 2) each, from corner to corner, in the units of `points`."""
-    at, known = np.linspace(0, 10, count), np.arange(11)
-    lines = (points[list(ring), :2] for ring in (_UPPER, _LOWER))
-    upper, lower = (np.stack([np.interp(at, known, line[:, axis]) for axis in (0, 1)], axis=-1) for line in lines)
-    return upper, lower
+def _fixed(points: np.ndarray) -> np.ndarray:
+    """(..., 2) int32 of points (..., 2 or 3), px of the drawing: OpenCV's fixed-point corners."""
+    corners = np.clip(points[..., :2] - 0.5, -2000, 4000)
+    return np.round(corners * 2**_SUBPIXEL).astype(np.int32)
 
 
-def _opening(points: np.ndarray) -> float:
+def _fill(canvas: np.ndarray, corners: np.ndarray, colour: np.ndarray) -> None:
+    cv2.fillPoly(canvas, [corners[:, None]], colour.tolist(), cv2.LINE_AA, _SUBPIXEL)
+
+
+def _pose(points: np.ndarray) -> _Pose:
+    return _Pose(*(part[0] for part in fit_head(np.asarray(points, np.float64)[None])))
+
+
+def _in_head(points: np.ndarray, pose: _Pose) -> np.ndarray:
+    """(478, 3) landmarks in the head frame, face widths."""
+    return (points - pose.translation) @ pose.rotation / pose.scale
+
+
+def _opening(points: np.ndarray, pose: _Pose) -> float:
     """Largest gap of the inner lips, face widths."""
-    scale = fit_head(np.asarray(points, np.float64)[None])[2][0]
     upper, lower = points[list(_UPPER), :2], points[list(_LOWER), :2]
-    return float(np.linalg.norm(upper - lower, axis=1).max() / scale)
+    return float(np.linalg.norm(upper - lower, axis=1).max() / pose.scale)
 
 
 def lip_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(3,) mean colour of the lips of a square picture, without what is between them; landmarks in crop units."""
-    side = picture.shape[0]
-    masks = []
-    for ring in (OUTER_LIPS, INNER_LIPS):
-        mask = np.zeros((side, side), np.uint8)
-        cv2.fillPoly(mask, [np.round(points[list(ring), :2] * side - 0.5).astype(np.int32)[:, None]], 1)
-        masks.append(mask)
-    lips = (masks[0] > 0) & (masks[1] == 0)
+    lips = _within(picture, points, OUTER_LIPS) & ~_within(picture, points, INNER_LIPS)
     return np.maximum(picture[lips].mean(0), 8.0) if lips.any() else np.array([150.0, 90.0, 85.0])
+
+
+def tooth_colour(picture: np.ndarray, points: np.ndarray, lips: np.ndarray) -> np.ndarray:
+    """(3,) as white as the picture's own eyes: a statue's teeth are marble, a cartoon's are white, at night they are dim.
+
+    Args:
+        picture: (S, S, 3) uint8; points: (478, 3) its landmarks, crop units.
+        lips: (3,) their colour.
+    """
+    skin = _face_colour(picture, points)
+    white = np.zeros(picture.shape[:2], bool)
+    for eye, iris in ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS)):
+        white |= _within(picture, points, eye) & ~_within(picture, points, iris[1:])
+    if white.sum() >= 12:
+        eyes = picture[white].astype(np.float64)
+        bright = eyes[eyes.mean(-1) >= np.quantile(eyes.mean(-1), 0.8)].mean(0)
+    else:
+        bright = 1.15 * skin
+    grey = bright.mean()
+    light = np.clip(grey, _SHOWN[0] * skin.mean(), _SHOWN[1] * skin.mean())
+    colourful = min(1.0, float(np.ptp(lips) / max(lips.max(), 1.0)) / _COLOURFUL)
+    tint = (0.4 * bright / grey + 0.3 * skin / skin.mean() + 0.3) * (1 + colourful * (_WARM - 1))
+    return np.clip(_BRIGHTER * light * tint, 0, 245)
+
+
+def _face_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(3,) median colour of the cheeks."""
+    side = picture.shape[0]
+    at = np.clip(points[[50, 280, 101, 330, 205, 425], :2] * side, 0, side - 1).astype(int)
+    return np.maximum(np.median([picture[y, x] for x, y in at], axis=0), 8.0)
+
+
+def _within(picture: np.ndarray, points: np.ndarray, ring: tuple[int, ...]) -> np.ndarray:
+    """(S, S) bool, inside a ring of landmarks."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    corners = np.clip(points[list(ring), :2] * picture.shape[0] - 0.5, -(10**4), 10**4)
+    cv2.fillPoly(mask, [np.round(corners).astype(np.int32)[:, None]], 1)
+    return mask > 0
 
 
 def lay_over(frame: np.ndarray, inside: Inside | None) -> np.ndarray:
     """`frame` (S, S, 3) uint8 with the inside of the mouth in it."""
     if inside is None:
         return frame
-    side = frame.shape[0]
-    scale = side / SIDE
-    corner = np.array(inside.corner)
-    left, top = (max(0, int((x - 2) * scale)) for x in corner)
-    right, bottom = (
-        min(side, int((x + length + 2) * scale) + 1)
-        for x, length in zip(corner, inside.weight.shape[::-1], strict=True)
-    )
-    size, shift = (right - left, bottom - top), np.array([left, top])
-    # (p + 0.5 + shift) / scale - 0.5 - corner is where a pixel of the rectangle lies in the drawing.
-    matrix = np.c_[np.eye(2) / scale, (0.5 + shift) / scale - 0.5 - corner]
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    colour, weight = (cv2.warpAffine(x, matrix, size, flags=flags) for x in (inside.colour, inside.weight))
-    part = frame[top:bottom, left:right].astype(np.float32)
+    left, top = inside.corner
+    height, width = inside.weight.shape
     frame = frame.copy()
-    frame[top:bottom, left:right] = np.clip(part + weight[..., None] * (colour - part) + 0.5, 0, 255).astype(np.uint8)
+    part = frame[top : top + height, left : left + width].astype(np.float32)
+    mixed = part + inside.weight[..., None] * (inside.colour - part) + 0.5
+    frame[top : top + height, left : left + width] = np.clip(mixed, 0, 255).astype(np.uint8)
     return frame
