@@ -16,6 +16,7 @@ from builders import astronaut, astronaut_portrait, self_made_motion
 from visiongen import plugins
 from visiongen.background import person_matte
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
+from visiongen.drawing import lay_over
 from visiongen.errors import PluginError, WeightsError
 from visiongen.eyes import with_exact_eyes
 from visiongen.faces import Face, make_portrait
@@ -28,8 +29,8 @@ from visiongen.hookspecs import Generator
 from visiongen.models import weights
 from visiongen.models.vae_gan import VaeGan, VaeGanConfig
 from visiongen.motion import place
-from visiongen.mouth import MouthInterior, lay_over
 from visiongen.retarget import portrait_motion
+from visiongen.unseen import Unseen
 
 NUM_FRAMES = 5
 NAMES = ("vae-gan", "warp")
@@ -264,10 +265,10 @@ def test_a_gpu_gives_the_same_picture(portrait, motion, rendered):
 
 
 def test_the_field_of_the_portrait_is_used(portrait, motion, rendered):
-    """`warp` is `flow` with exact eyes and a mouth's inside, and nothing else."""
+    """`warp` is `flow` with exact eyes and what is unseen, and nothing else."""
     source, target = source_landmarks(portrait), target_landmarks(portrait, motion)[2]
     (dense,) = MotionField(source, person_matte(portrait.crop, GRID)).towards(target[None])
     exact = with_exact_eyes(resize_flow(dense.flow, portrait.crop.shape[0]), source, target)
-    expected = lay_over(warp(portrait.crop, exact), MouthInterior(portrait.crop, source)(target))
+    expected = lay_over(warp(portrait.crop, exact), Unseen(portrait.crop, source)(target))
     np.testing.assert_array_equal(pixels(rendered["warp"])[2], expected)
     assert len(place(motion)) == NUM_FRAMES

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from builders import face, placed
 
+from visiongen.drawing import lay_over
 from visiongen.landmarks import INNER_LIPS, LEFT_EYE, RIGHT_EYE
-from visiongen.mouth import MouthInterior, lay_over
+from visiongen.mouth import MouthInterior
 
 SIZE = 256
 LIPS = np.array([170, 90, 90], np.uint8)
@@ -25,7 +26,7 @@ def picture(side: int = SIZE) -> np.ndarray:
 def test_closed_portrait_gets_an_inside_that_is_darker_and_stays_between_the_lips():
     mouth = MouthInterior(picture(), crop_units(0.0))
     target = crop_units(0.12)
-    frame = lay_over(picture(), mouth(target))
+    frame = lay_over(picture(), [mouth(target)])
     changed = (frame != picture()).any(-1)
     rows, columns = np.nonzero(changed)
     ring = target[list(INNER_LIPS), :2] * SIZE
@@ -50,14 +51,14 @@ def test_it_comes_gradually_with_the_opening():
 
 def test_grey_lips_have_a_grey_inside():
     grey = np.full((SIZE, SIZE, 3), 150, np.uint8)
-    frame = lay_over(grey, MouthInterior(grey, crop_units(0.0))(crop_units(0.12)))
+    frame = lay_over(grey, [MouthInterior(grey, crop_units(0.0))(crop_units(0.12))])
     assert np.ptp(frame.astype(int), axis=-1).max() <= 1
 
 
 @pytest.mark.parametrize("side", [101, 256, 700])
 def test_the_same_place_at_any_resolution(side):
     mouth = MouthInterior(picture(side), crop_units(0.0))
-    frame = lay_over(picture(side), mouth(crop_units(0.12)))
+    frame = lay_over(picture(side), [mouth(crop_units(0.12))])
     rows, columns = np.nonzero((frame != picture(side)).any(-1))
     middle = crop_units(0.12)[list(INNER_LIPS), :2].mean(0)
     assert np.allclose([columns.mean() / side, rows.mean() / side], middle, atol=0.02)
@@ -66,7 +67,8 @@ def test_the_same_place_at_any_resolution(side):
 def test_a_mouth_outside_the_picture_is_survived():
     mouth = MouthInterior(picture(), crop_units(0.0))
     for shift in ([2.0, 0, 0], [0.45, 0, 0], [0, -1.5, 0]):
-        assert lay_over(picture(), mouth(crop_units(0.12) + shift)).shape == (SIZE, SIZE, 3)
+        piece = mouth(crop_units(0.12) + shift)
+        assert lay_over(picture(), [] if piece is None else [piece]).shape == (SIZE, SIZE, 3)
 
 
 def bared(jaw: float, *, raised: float = 0.015, lowered: float = 0.02) -> np.ndarray:

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from visiongen import teeth
-from visiongen.landmarks import INNER_LIPS, LEFT_EYE, LEFT_IRIS, OUTER_LIPS, RIGHT_EYE, RIGHT_IRIS
+from visiongen.drawing import SUBPIXEL, Canvas, Piece, canvas_round, cheek_colour, covered, eye_white, fixed, within
+from visiongen.landmarks import INNER_LIPS, OUTER_LIPS
 from visiongen.pose import fit_head
 
 _UPPER = INNER_LIPS[:11]  # from the right corner over the upper lip to the left corner
@@ -21,9 +22,6 @@ _LOWER = (INNER_LIPS[0], *INNER_LIPS[:9:-1])
 _MEETING = (13, 14)  # the middles of the inner lips
 _CORNERS = (61, 291)
 _CHIN = (152, 148, 377, 176, 400)
-_SUBPIXEL = 4
-_FINE = 512
-"""The inside is drawn as if the crop had at least so many rows, so that teeth have edges in small pictures too."""
 # In face widths: a gap below the first shows nothing, one above the second everything.
 _NARROW, _WIDE = 0.012, 0.045
 _MOUTH = (0.25, 0.45)
@@ -49,17 +47,6 @@ _WARM = np.array([1.03, 0.99, 0.9])
 """Teeth are yellower than the white of an eye, in pictures as colourful as a photograph."""
 _COLOURFUL = 0.3
 """Saturation of the lips in such pictures."""
-
-
-class Inside(NamedTuple):
-    """What is drawn of a mouth: a rectangle of the crop."""
-
-    colour: np.ndarray
-    """(h, w, 3) float32 in [0, 255]."""
-    weight: np.ndarray
-    """(h, w) float32 in [0, 1]."""
-    corner: tuple[int, int]
-    """Column and row of its top-left pixel."""
 
 
 class _Pose(NamedTuple):
@@ -91,7 +78,7 @@ class MouthInterior:
         width = float(np.linalg.norm(head[_CORNERS[0]] - head[_CORNERS[1]]))
         self._mm = float(np.clip(width, *_MOUTH)) / teeth.MOUTH_WIDTH
 
-    def __call__(self, target: np.ndarray) -> Inside | None:
+    def __call__(self, target: np.ndarray) -> Piece | None:
         """What to lay over a frame, or None where the portrait itself shows enough.
 
         Args:
@@ -104,76 +91,60 @@ class MouthInterior:
         strength = float(wide * wide * (3 - 2 * wide) * lacking)
         if strength < 0.02:
             return None
-        ring = target[list(INNER_LIPS), :2] * self._side
-        left, top = np.clip(np.floor(ring.min(0)) - 2, 0, self._side).astype(int)
-        right, bottom = np.clip(np.ceil(ring.max(0)) + 2, 0, self._side).astype(int)
-        if right <= left or bottom <= top:
+        canvas = canvas_round(target[list(INNER_LIPS)], self._side)
+        if canvas is None:
             return None
-        finer = max(1, round(_FINE / self._side))
-        size = (finer * (bottom - top), finer * (right - left))
-        colour, mask = self._drawn(target, pose, np.array([left, top]), finer, size)
-        small = (right - left, bottom - top)
-        colour, mask = (cv2.resize(x, small, interpolation=cv2.INTER_AREA) for x in (colour, mask))
-        return Inside(colour, strength * mask, (int(left), int(top)))
+        colour, weight = self._drawn(target, pose, canvas)
+        return canvas.piece(colour, strength * weight)
 
-    def _drawn(
-        self, target: np.ndarray, pose: _Pose, corner: np.ndarray, finer: int, size: tuple[int, int]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Colour (h, w, 3) and coverage (h, w) float32 of a rectangle that begins at `corner`, px of the crop, drawn `finer`
-        times as fine."""
+    def _drawn(self, target: np.ndarray, pose: _Pose, canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
+        """Colour (h, w, 3) and weight (h, w) float32."""
         head = _in_head(target, pose)
         sideways, chin, back = head[list(_CHIN)].mean(0) - self._chin
         lip = head[_MEETING[1], 1] - self._origin[1]
         jaw = np.array([sideways, max(_WITH_CHIN * chin + _WITH_LIP * lip, -self._mm), max(back, 0.0)])
-        mm = self._mm * pose.scale * self._side * finer  # px
+        mm = self._mm * pose.scale * canvas.side * canvas.finer  # px
 
-        def placed(points: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        def placed(points: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             """Points in the frame of the mouth, mm, as px of the drawing, and their depth."""
             there = self._origin + moved + self._mm * points
-            seen = (there @ pose.rotation.T * pose.scale + pose.translation) * self._side
-            return (seen - [*corner, 0]) * finer
+            seen = there @ pose.rotation.T * pose.scale + pose.translation
+            return canvas.placed(seen), seen[..., 2]
 
-        canvas = np.empty((*size, 3), np.uint8)
-        canvas[:] = _CAVITY * self._lips
-        self._draw_tongue(canvas, placed, jaw)
-        canvas = cv2.GaussianBlur(canvas, (0, 0), max(0.5, 1.2 * mm))  # soft, and behind what has edges
-        self._draw_row(canvas, teeth.lower(), placed, jaw)
-        self._draw_row(canvas, teeth.upper(), placed, np.zeros(3))
-        outline = _fixed((target[list(INNER_LIPS), :2] * self._side - corner) * finer)
-        mask = np.zeros(size, np.uint8)
-        cv2.fillPoly(mask, [outline[:, None]], 255, cv2.LINE_8, _SUBPIXEL)
-        inward = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1] / mm
-        shade = np.clip(inward / _SHADE, 0, 1)
-        canvas = cv2.GaussianBlur(canvas, (0, 0), max(0.5, 0.25 * mm))
-        canvas = canvas * (_DARKEST + (1 - _DARKEST) * shade * (2 - shade))[..., None]
-        weight = np.clip(inward / _THIN, 0, 1).astype(np.float32)
-        return canvas, cv2.GaussianBlur(weight, (0, 0), 0.5 * finer)
+        drawn = np.empty((*canvas.shape, 3), np.uint8)
+        drawn[:] = _CAVITY * self._lips
+        self._draw_tongue(drawn, placed, jaw)
+        drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 1.2 * mm))  # soft, and behind what has edges
+        self._draw_row(drawn, teeth.lower(), placed, jaw)
+        self._draw_row(drawn, teeth.upper(), placed, np.zeros(3))
+        drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 0.25 * mm))
+        _, inward = covered(canvas.placed(target[list(INNER_LIPS)]), canvas.shape)
+        shade = np.clip(inward / (_SHADE * mm), 0, 1)
+        weight = np.clip(inward / (_THIN * mm), 0, 1)
+        return (
+            drawn * (_DARKEST + (1 - _DARKEST) * shade * (2 - shade))[..., None],
+            cv2.GaussianBlur(weight, (0, 0), 0.5 * canvas.finer),
+        )
 
-    def _draw_row(self, canvas: np.ndarray, row: teeth.Teeth, placed, moved: np.ndarray) -> None:
+    def _draw_row(self, drawn: np.ndarray, row: teeth.Teeth, placed, moved: np.ndarray) -> None:
         """Gums and teeth, those at the back first."""
-        outlines, bands, gums = (_fixed(placed(part, moved)) for part in (row.outlines, row.bands, row.gums))
-        order = np.argsort(-placed(row.bands, moved)[..., 2].mean(1))
+        outlines, bands, gums = (fixed(placed(part, moved)[0]) for part in (row.outlines, row.bands, row.gums))
+        order = np.argsort(-placed(row.bands, moved)[1].mean(1))
         for i in order:
-            _fill(canvas, gums[i], _GUM * row.light[i] * self._lips)
-            _fill(canvas, bands[i], _BETWEEN * row.light[i] * self._tooth)
+            _fill(drawn, gums[i], _GUM * row.light[i] * self._lips)
+            _fill(drawn, bands[i], _BETWEEN * row.light[i] * self._tooth)
         for i in order:
-            _fill(canvas, outlines[i], row.light[i] * self._tooth)
+            _fill(drawn, outlines[i], row.light[i] * self._tooth)
 
-    def _draw_tongue(self, canvas: np.ndarray, placed, jaw: np.ndarray) -> None:
+    def _draw_tongue(self, drawn: np.ndarray, placed, jaw: np.ndarray) -> None:
         """A hump behind the lower teeth."""
         turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
         hump = np.stack([17 * np.cos(turn), 6.5 + 6.5 * np.sin(turn), np.full(24, 16.0)], axis=-1)
-        _fill(canvas, _fixed(placed(hump, jaw)), _TONGUE * self._lips)
+        _fill(drawn, fixed(placed(hump, jaw)[0]), _TONGUE * self._lips)
 
 
-def _fixed(points: np.ndarray) -> np.ndarray:
-    """(..., 2) int32 of points (..., 2 or 3), px of the drawing: OpenCV's fixed-point corners."""
-    corners = np.clip(points[..., :2] - 0.5, -2000, 4000)
-    return np.round(corners * 2**_SUBPIXEL).astype(np.int32)
-
-
-def _fill(canvas: np.ndarray, corners: np.ndarray, colour: np.ndarray) -> None:
-    cv2.fillPoly(canvas, [corners[:, None]], colour.tolist(), cv2.LINE_AA, _SUBPIXEL)
+def _fill(drawn: np.ndarray, corners: np.ndarray, colour: np.ndarray) -> None:
+    cv2.fillPoly(drawn, [corners], colour.tolist(), cv2.LINE_AA, SUBPIXEL)
 
 
 def _pose(points: np.ndarray) -> _Pose:
@@ -193,7 +164,7 @@ def _opening(points: np.ndarray, pose: _Pose) -> float:
 
 def lip_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(3,) mean colour of the lips of a square picture, without what is between them; landmarks in crop units."""
-    lips = _within(picture, points, OUTER_LIPS) & ~_within(picture, points, INNER_LIPS)
+    lips = within(picture, points, OUTER_LIPS) & ~within(picture, points, INNER_LIPS)
     return np.maximum(picture[lips].mean(0), 8.0) if lips.any() else np.array([150.0, 90.0, 85.0])
 
 
@@ -204,45 +175,9 @@ def tooth_colour(picture: np.ndarray, points: np.ndarray, lips: np.ndarray) -> n
         picture: (S, S, 3) uint8; points: (478, 3) its landmarks, crop units.
         lips: (3,) their colour.
     """
-    skin = _face_colour(picture, points)
-    white = np.zeros(picture.shape[:2], bool)
-    for eye, iris in ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS)):
-        white |= _within(picture, points, eye) & ~_within(picture, points, iris[1:])
-    if white.sum() >= 12:
-        eyes = picture[white].astype(np.float64)
-        bright = eyes[eyes.mean(-1) >= np.quantile(eyes.mean(-1), 0.8)].mean(0)
-    else:
-        bright = 1.15 * skin
-    grey = bright.mean()
+    skin, white = cheek_colour(picture, points), eye_white(picture, points)
+    grey = white.mean()
     light = np.clip(grey, _SHOWN[0] * skin.mean(), _SHOWN[1] * skin.mean())
     colourful = min(1.0, float(np.ptp(lips) / max(lips.max(), 1.0)) / _COLOURFUL)
-    tint = (0.4 * bright / grey + 0.3 * skin / skin.mean() + 0.3) * (1 + colourful * (_WARM - 1))
+    tint = (0.4 * white / grey + 0.3 * skin / skin.mean() + 0.3) * (1 + colourful * (_WARM - 1))
     return np.clip(_BRIGHTER * light * tint, 0, 245)
-
-
-def _face_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(3,) median colour of the cheeks."""
-    side = picture.shape[0]
-    at = np.clip(points[[50, 280, 101, 330, 205, 425], :2] * side, 0, side - 1).astype(int)
-    return np.maximum(np.median([picture[y, x] for x, y in at], axis=0), 8.0)
-
-
-def _within(picture: np.ndarray, points: np.ndarray, ring: tuple[int, ...]) -> np.ndarray:
-    """(S, S) bool, inside a ring of landmarks."""
-    mask = np.zeros(picture.shape[:2], np.uint8)
-    corners = np.clip(points[list(ring), :2] * picture.shape[0] - 0.5, -(10**4), 10**4)
-    cv2.fillPoly(mask, [np.round(corners).astype(np.int32)[:, None]], 1)
-    return mask > 0
-
-
-def lay_over(frame: np.ndarray, inside: Inside | None) -> np.ndarray:
-    """`frame` (S, S, 3) uint8 with the inside of the mouth in it."""
-    if inside is None:
-        return frame
-    left, top = inside.corner
-    height, width = inside.weight.shape
-    frame = frame.copy()
-    part = frame[top : top + height, left : left + width].astype(np.float32)
-    mixed = part + inside.weight[..., None] * (inside.colour - part) + 0.5
-    frame[top : top + height, left : left + width] = np.clip(mixed, 0, 255).astype(np.uint8)
-    return frame

@@ -12,6 +12,7 @@ import torch
 
 from visiongen.background import person_matte, still_background
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
+from visiongen.drawing import lay_over
 from visiongen.eyes import with_exact_eyes
 from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, half_steps, resize_flow, warp_half_steps
 from visiongen.generators.driver import DriverFrames, driver_frames
@@ -23,8 +24,8 @@ from visiongen.hookspecs import InnerMap
 from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode, layers
-from visiongen.mouth import MouthInterior, lay_over
 from visiongen.registration import registered
+from visiongen.unseen import Unseen
 
 _BATCH_PIXELS = 2 << 20
 """Of all frames of a batch, at the crop's resolution: what is computed for each takes 50 bytes a pixel."""
@@ -72,14 +73,14 @@ class VaeGanGenerator:
     ) -> FrameBatch:
         """Frames with the landmarks at `targets` (B, 478, 3), and the driving frames `seen` that the portrait can be
         registered with, (SIDE, SIDE, 3); none where it cannot, fewer where the clip breaks off."""
-        source, mouth = prepared.source, prepared.mouth
+        source = prepared.source
         dense = prepared.field.towards(targets)
         dense = [registered(d, prepared.small, frame) for d, frame in zip(dense, seen)] + dense[len(seen) :]
         motion, painted = self.paint(prepared, dense)
         frames = []
         for flow, layer, target in zip(motion.flow.cpu().numpy(), painted, targets, strict=True):
             full = with_exact_eyes(resize_flow(flow, prepared.portrait.crop.shape[0]), source, target)
-            frames.append(lay_over(prepared.compose(full, layer), mouth(target)))
+            frames.append(lay_over(prepared.compose(full, layer), prepared.unseen(target)))
         return FrameBatch(pixels=np.stack(frames), times=times)
 
     def explain(self, portrait: Portrait, motion: MotionTrack, frame: int) -> list[InnerMap]:
@@ -138,7 +139,7 @@ class _PreparedPortrait:
     def __init__(self, generator: VaeGanGenerator, portrait: Portrait) -> None:
         self.portrait = portrait
         self.source = source_landmarks(portrait)
-        self.mouth = MouthInterior(portrait.crop, self.source)
+        self.unseen = Unseen(portrait.crop, self.source)
         self._crop = half_steps(portrait.crop)
         self._side = portrait.crop.shape[0]
         self.small = small = resized(portrait.crop, SIZE)
