@@ -12,7 +12,8 @@ import numpy as np
 from visiongen.drawing import SUBPIXEL, Canvas, Piece, canvas_round, cheek_colour, covered, eye_white, fixed, within
 from visiongen.landmarks import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
 
-_EYES = ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS))
+EYES = ((RIGHT_EYE, RIGHT_IRIS), (LEFT_EYE, LEFT_IRIS))
+"""Ring of the lids and ring of the iris, of each eye."""
 _LACKING = (0.25, 0.55)
 """An eye is drawn wholly where the portrait's own opening is this share of the wanted one, and not at all above the second."""
 _LEAST = 0.06
@@ -39,7 +40,7 @@ class Eyeballs:
             source: (478, 3) its landmarks, crop units.
         """
         self._side = crop.shape[0]
-        self._openings = [_opening(source, eye) for eye, _ in _EYES]
+        self._openings = [eye_opening(source, eye) for eye, _ in EYES]
         skin, white = cheek_colour(crop, source), eye_white(crop, source)
         self._white = np.clip(
             white * np.clip(white.mean(), 0.8 * skin.mean(), 1.6 * skin.mean()) / white.mean(), 0, 245
@@ -53,8 +54,8 @@ class Eyeballs:
             target: (478, 3) landmarks, crop units.
         """
         pieces = []
-        for own, (eye, iris) in zip(self._openings, _EYES, strict=True):
-            wanted = _opening(target, eye)
+        for own, (eye, iris) in zip(self._openings, EYES, strict=True):
+            wanted = eye_opening(target, eye)
             low, high = _LACKING
             lacking = np.clip((high - own / max(wanted, 1e-6)) / (high - low), 0, 1)
             strength = float(lacking * lacking * (3 - 2 * lacking) * np.clip(wanted / _LEAST - 1, 0, 1))
@@ -92,7 +93,7 @@ class Eyeballs:
         return (drawn * light[..., None]).astype(np.float32), weight
 
 
-def _opening(points: np.ndarray, eye: tuple[int, ...]) -> float:
+def eye_opening(points: np.ndarray, eye: tuple[int, ...]) -> float:
     """Area of an eye's opening over the square of its width."""
     ring = np.asarray(points[list(eye), :2], np.float64)
     after = np.roll(ring, -1, axis=0)
@@ -103,7 +104,7 @@ def _opening(points: np.ndarray, eye: tuple[int, ...]) -> float:
 def _iris_colour(crop: np.ndarray, source: np.ndarray, openings: list[float], white: np.ndarray) -> np.ndarray:
     """(3,) median colour of what the portrait shows of its irises; brown in its light where it shows none."""
     shown = np.zeros(crop.shape[:2], bool)
-    for opening, (eye, iris) in zip(openings, _EYES, strict=True):
+    for opening, (eye, iris) in zip(openings, EYES, strict=True):
         if opening > _SHOWN:
             shown |= within(crop, source, eye) & within(crop, source, iris[1:])
     if shown.sum() < 30:

@@ -40,13 +40,13 @@ _UPPER = _Row(
     widths=(8.5, 6.5, 7.5, 7.0, 7.0, 10.0),
     heights=(10.5, 9.0, 10.0, 8.5, 8.5, 7.5),
     recess=(0.0, 0.6, 0.1, 0.8, 1.2, 1.6),
-    half_width=27.0, depth=36.0, edge=-1.0, behind=5.0,
+    half_width=27.0, depth=36.0, edge=-1.0, behind=2.0,
 )  # fmt: skip
 _LOWER = _Row(
     widths=(5.0, 5.5, 7.0, 7.0, 7.0, 11.0),
     heights=(9.0, 9.5, 11.0, 8.5, 8.0, 7.5),
     recess=(0.0, 0.0, -0.3, 0.5, 0.9, 1.2),
-    half_width=25.0, depth=34.0, edge=0.0, behind=8.0,
+    half_width=25.0, depth=34.0, edge=0.0, behind=3.5,
 )  # fmt: skip
 _GAP = 0.12
 """Half of what separates two teeth, mm."""
