@@ -58,6 +58,8 @@ class DenseMotion:
     """(3, G, G) float32, weights of the candidates, sum 1."""
     maps: np.ndarray
     """(12, G, G) float32, see `MAPS`."""
+    vanished: np.ndarray
+    """(G, G) float32 in [0, 1]: where the head was and is no more, so that the background comes into sight."""
 
     @property
     def flow(self) -> np.ndarray:
@@ -96,22 +98,23 @@ class MotionField:
         self.face_width = self._skull.face_width
         self._normals = _normals(self._skull.vertices[triangles().T])
         self._outline = self._skull.silhouette(self._skull.vertices)
-        self._was = self._where_the_head_was(matte)
+        self._matte = None if matte is None else np.float32(matte)
+        self._was = self._where_the_head_was()
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
 
-    def _where_the_head_was(self, matte: np.ndarray | None) -> np.ndarray:
+    def _where_the_head_was(self) -> np.ndarray:
         """(G, G) float32 in [0, 1]: within the portrait's silhouette, and what the matte has beside it, hair and ears; but not
         below the ears, where hair and shoulders may stay behind."""
         within = np.zeros((GRID, GRID), np.uint8)
         cv2.fillPoly(within, [_fixed(self._outline)], 1, shift=_SUBPIXEL)
         was = np.float32(cv2.erode(within, np.ones((3, 3))))  # at its rim the silhouette is half background
-        if matte is not None:
+        if self._matte is not None:
             lobes, jaws = (self.source[list(pair), :2].mean(0) for pair in (_EAR_LOBES, _JAW_CORNERS))
             down = jaws - lobes
             below = (pixel_centres(GRID) - lobes) @ (down / max(float(down @ down), 1e-9))
             distance = cv2.distanceTransform(1 - within, cv2.DIST_L2, 3) / GRID
             beside = np.clip(2 - distance / (_BESIDE * self.face_width), 0, 1) * np.clip(1 - below, 0, 1)
-            was = np.maximum(was, cv2.dilate(np.float32(matte), np.ones((3, 3))) * beside.astype(np.float32))
+            was = np.maximum(was, cv2.dilate(self._matte, np.ones((3, 3))) * beside.astype(np.float32))
         return cv2.GaussianBlur(was, (0, 0), 1.0)
 
     def towards(self, targets: np.ndarray) -> list[DenseMotion]:
@@ -166,12 +169,19 @@ class MotionField:
         maps[10:12] = steps
 
         candidates = np.empty((len(CANDIDATES), GRID, GRID, 2), np.float32)
+        candidates[1] = pixel_centres(GRID)
         for axis, shift in enumerate(self.source[:468, :2].mean(0) - target[:468, :2].mean(0)):
             candidates[0, ..., axis] = here[axis] + steps[axis]
             candidates[2, ..., axis] = here[axis] + np.float32(shift)
-            # Where the head was, what stood still would be a piece of a second head.
-            candidates[1, ..., axis] = here[axis] + self._was * steps[axis]
-        return DenseMotion(candidates, self._prior(vertices), maps)
+        return DenseMotion(candidates, self._prior(vertices), maps, self._vanished(candidates[0], maps[1]))
+
+    def _vanished(self, head: np.ndarray, covered: np.ndarray) -> np.ndarray:
+        """Where the head was, and neither its mesh nor anything else that belongs to the person is now."""
+        if self._matte is None:
+            return np.zeros((GRID, GRID), np.float32)
+        there = cv2.remap(self._matte, head * GRID - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        now = cv2.dilate(np.maximum(there, covered), np.ones((5, 5)))  # the edges are the network's
+        return self._was * cv2.GaussianBlur(1 - now, (0, 0), 0.8)
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:
         """(2, G, G) float32 the affine map that takes the target's outline best to the portrait's, everywhere."""

@@ -61,7 +61,8 @@ def registered(dense: DenseMotion, portrait: np.ndarray, driver: np.ndarray) -> 
     # What the features need is the mesh, also where the landmarks' prior would fade to stillness.
     prior = dense.prior * (1 - trust)
     prior[_DRIVER] += trust
-    return replace(dense, candidates=candidates, prior=prior.astype(np.float32))
+    vanished = dense.vanished * (1 - trust)  # what was measured there is known
+    return replace(dense, candidates=candidates, prior=prior.astype(np.float32), vanished=vanished)
 
 
 def measure(flow: np.ndarray, portrait: np.ndarray, driver: np.ndarray) -> np.ndarray:

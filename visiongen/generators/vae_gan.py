@@ -126,7 +126,12 @@ class VaeGanGenerator:
         code = PortraitCode(*(x.expand(count, -1, -1, -1) for x in prepared.code))
         motion = self._network.move(code, candidates, prior, maps)
         # The latent's mean, not a sample: what is drawn anew in every frame flickers.
-        return motion, self._network.decode(code, code.mean, motion, maps)
+        painting = self._network.decode(code, code.mean, motion, maps)
+        # Where the head has gone from, the network has learnt to keep pieces of it: an ear, a jaw's outline.
+        vanished = self._tensor(np.stack([d.vanished for d in dense])[:, None])
+        blend = painting.blend * (1 - vanished)
+        blend[:, 2:] += vanished
+        return motion, painting._replace(blend=blend)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         x = torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
