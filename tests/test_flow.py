@@ -115,8 +115,9 @@ def test_far_from_the_head_nothing_moves(moved):
 
 def test_the_still_candidate_stays_and_the_shift_candidate_shifts(moved):
     target, motion = moved
-    np.testing.assert_array_equal(motion.candidates[1], pixel_centres(GRID))
-    shift = (motion.candidates[2] - pixel_centres(GRID)).reshape(-1, 2)
+    free = motion.held == 0
+    np.testing.assert_array_equal(motion.candidates[1][free], pixel_centres(GRID)[free])
+    shift = (motion.candidates[2] - pixel_centres(GRID))[free]
     np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=1e-6)
     np.testing.assert_allclose(shift[0], (OWN - target)[:468, :2].mean(0), atol=1e-6)
 
@@ -135,6 +136,17 @@ def test_where_the_head_has_gone_from_the_background_comes_into_sight():
     assert moved.vanished[moved.maps[MAPS.index("face")] > 0.5].max() == 0
     assert (np.average(columns, weights=moved.vanished) + 0.5) / GRID < OWN[:468, 0].mean()
     assert MotionField(OWN).towards(OWN[None] + [0.2, 0, 0])[0].vanished.max() == 0  # no matte, no knowledge
+
+
+def test_a_turned_head_is_held_against_the_network_but_not_its_rim_nor_its_features():
+    turns = [crop_points(turn=rotation(yaw=10, roll=25)), crop_points(turn=rotation(yaw=45))]
+    little, much = MotionField(crop_points()).towards(np.stack(turns))
+    assert little.held.max() == 0
+    head, features = much.maps[MAPS.index("head")], much.maps[[MAPS.index("mouth"), MAPS.index("eyes")]].max(0)
+    inner = (cv2.erode(head, np.ones((11, 11))) > 0) & (cv2.dilate(features, np.ones((9, 9))) == 0)
+    assert much.held[inner].min() > 0.95 and much.held[head == 0].max() < 0.2 and much.held[features == 1].max() == 0
+    for other in much.candidates[1:]:
+        np.testing.assert_allclose(other[inner], much.candidates[0][inner], atol=0.02)
 
 
 def test_a_plain_shift_is_exact_over_the_whole_head(field):

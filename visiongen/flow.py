@@ -43,6 +43,11 @@ _FADE = 0.5
 """The head's motion fades out over this distance beyond the skull, face widths."""
 _BESIDE = 0.2
 """So far beside the skull, face widths, and fading over as much again, a person's matte above the jaw is the head."""
+_SURE = (15.0, 30.0)
+"""Degrees of turn from the portrait's pose at which the mesh begins to overrule, and overrules, the network, which has seen few
+such turns and digs holes into a cheek that comes into sight."""
+_AT_THE_HEAD = 0.85
+"""Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
 _SUBPIXEL = 4  # fractional bits of OpenCV's polygon corners
 _FINER = 4  # times finer, small openings are drawn before they are averaged
@@ -60,6 +65,8 @@ class DenseMotion:
     """(12, G, G) float32, see `MAPS`."""
     vanished: np.ndarray
     """(G, G) float32 in [0, 1]: where the head was and is no more, so that the background comes into sight."""
+    held: np.ndarray
+    """(G, G) float32 in [0, 1]: where a turned head surely is, so that all candidates are its own motion."""
 
     @property
     def flow(self) -> np.ndarray:
@@ -173,14 +180,30 @@ class MotionField:
         for axis, shift in enumerate(self.source[:468, :2].mean(0) - target[:468, :2].mean(0)):
             candidates[0, ..., axis] = here[axis] + steps[axis]
             candidates[2, ..., axis] = here[axis] + np.float32(shift)
-        return DenseMotion(candidates, self._prior(vertices), maps, self._vanished(candidates[0], maps[1]))
+        prior = self._prior(vertices)
+        person = maps[1] if self._matte is None else np.maximum(maps[1], self._belongs(candidates[0]))
+        held = self._held(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)), rotation)
+        held *= 1 - cv2.dilate(np.maximum(maps[7], maps[8]), np.ones((5, 5)))  # eyes and mouth are the network's
+        for other in candidates[1:]:
+            other += held[..., None] * (candidates[0] - other)
+        return DenseMotion(candidates, prior, maps, self._vanished(person), held)
 
-    def _vanished(self, head: np.ndarray, covered: np.ndarray) -> np.ndarray:
-        """Where the head was, and neither its mesh nor anything else that belongs to the person is now."""
+    def _belongs(self, head: np.ndarray) -> np.ndarray:
+        """(G, G) the person's matte, moved with the head: hair, ears and the neck below the jaw."""
+        return cv2.remap(self._matte, head * GRID - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def _held(self, head: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+        """How far what is `head` is so surely: not at its rim, and not before the head has turned, when hair and cheeks
+        are better known to the network."""
+        turned = np.clip((self._skull.turned_away(rotation) - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
+        inner = cv2.erode(head.astype(np.float32), np.ones((5, 5)))
+        return np.float32(turned) * cv2.GaussianBlur(inner, (0, 0), 1.0)
+
+    def _vanished(self, person: np.ndarray) -> np.ndarray:
+        """Where the head was, and nothing that belongs to the person is now; without a matte nobody knows."""
         if self._matte is None:
             return np.zeros((GRID, GRID), np.float32)
-        there = cv2.remap(self._matte, head * GRID - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        now = cv2.dilate(np.maximum(there, covered), np.ones((5, 5)))  # the edges are the network's
+        now = cv2.dilate(person, np.ones((5, 5)))  # the edges are the network's
         return self._was * cv2.GaussianBlur(1 - now, (0, 0), 0.8)
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:

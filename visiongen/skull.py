@@ -131,6 +131,10 @@ class Skull:
         share = np.clip(np.degrees(np.arccos(np.clip(cosine, -1, 1))) / _TURNED, 0, 1)
         return self.vertices[:, :2] + share * share * (3 - 2 * share) * self._unseen
 
+    def turned_away(self, rotation: np.ndarray) -> float:
+        """Degrees between where a head turned by `rotation` (3, 3) looks and where the portrait looks; a tilt is no turn."""
+        return float(np.degrees(np.arccos(np.clip(rotation[:, 2] @ self._pose[0][:, 2], -1, 1))))
+
     def _picture(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 3) of the head frame in the portrait, crop units."""
         return points @ self._pose[0].T * self._pose[2] + self._pose[1]

@@ -127,15 +127,26 @@ class VaeGanGenerator:
         motion = self._network.move(code, candidates, prior, maps)
         # The latent's mean, not a sample: what is drawn anew in every frame flickers.
         painting = self._network.decode(code, code.mean, motion, maps)
-        # Where the head has gone from, the network has learnt to keep pieces of it: an ear, a jaw's outline.
-        vanished = self._tensor(np.stack([d.vanished for d in dense])[:, None])
-        blend = painting.blend * (1 - vanished)
-        blend[:, 2:] += vanished
-        return motion, painting._replace(blend=blend)
+        vanished, held = (self._tensor(np.stack([getattr(d, n) for d in dense])[:, None]) for n in ("vanished", "held"))
+        return motion, painting._replace(blend=_overruled(painting.blend, vanished, held))
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         x = torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+def _overruled(blend: torch.Tensor, vanished: torch.Tensor, held: torch.Tensor) -> torch.Tensor:
+    """Weights of moved portrait, new content and background (B, 3, G, G), where geometry knows better.
+
+    The network keeps pieces of a head that has gone, an ear or a lock of hair, and lets the background through a cheek that
+    comes into sight.
+
+    Args:
+        vanished, held: (B, 1, G, G), see `visiongen.flow.DenseMotion`.
+    """
+    own, new, still = blend.split(1, 1)
+    own, new, still = own + held * (new + still), (1 - held) * new, (1 - held) * still
+    return torch.cat([(1 - vanished) * own, (1 - vanished) * new, still + vanished * (1 - still)], 1)
 
 
 class _PreparedPortrait:
