@@ -129,7 +129,7 @@ def test_the_library_knows_nothing_of_what_stands_on_it():
 @pytest.mark.parametrize(
     "library, owners",
     [
-        ("mediapipe", {"landmarks", "background", "training"}),
+        ("mediapipe", {"mediapipe_graphs", "training"}),
         ("moviepy", {"exporters"}),
         ("av", {"containers", "media", "exporters"}),
         ("streamlit", set()),

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from visiongen.mediapipe_graphs import give_back, take
+from visiongen.mediapipe_graphs import give_back, solutions, take
 
 _SEEN = 256
 """Side of the square that the model looks at, px."""
@@ -16,9 +16,7 @@ _FILL_SIDE = 128
 
 
 def _made() -> Any:
-    import mediapipe
-
-    graph = mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+    graph = solutions().selfie_segmentation.SelfieSegmentation(model_selection=0)
     graph.process(np.zeros((64, 64, 3), np.uint8))  # start-up notes come with the first picture
     return graph
 

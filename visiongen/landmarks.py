@@ -1,4 +1,4 @@
-"""MediaPipe Face Mesh -> landmarks. With `visiongen.background`, the only module that imports mediapipe.
+"""MediaPipe Face Mesh -> landmarks. With `visiongen.background`, the only module that uses mediapipe.
 
 Every frame is looked at on its own (``static_image_mode``), also of a live camera. The tracker of MediaPipe is a little
 faster, but its landmarks lag and lie 1.0-1.7 px (at 256) beside those of single pictures: a portrait and a clip would not
@@ -21,7 +21,7 @@ import numpy as np
 from visiongen import media
 from visiongen.datatypes import NUM_LANDMARKS, DrivingClip, LandmarkTrack
 from visiongen.errors import NoFaceError, VisionGenError
-from visiongen.mediapipe_graphs import give_back, silent_stderr, take
+from visiongen.mediapipe_graphs import give_back, silent_stderr, solutions, take
 
 # The points of the face mesh that have a meaning (MediaPipe's numbering; right and left are the subject's own).
 FACE_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
@@ -47,9 +47,7 @@ class FaceMesh:
         self._kind = ("face mesh", max_faces, min_confidence)
 
         def make() -> Any:
-            import mediapipe
-
-            graph = mediapipe.solutions.face_mesh.FaceMesh(
+            graph = solutions().face_mesh.FaceMesh(
                 static_image_mode=True,
                 max_num_faces=max_faces,
                 refine_landmarks=True,

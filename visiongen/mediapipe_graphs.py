@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 _MOST_KEPT = 4
@@ -59,6 +61,40 @@ def _forget_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
+
+
+def solutions() -> Any:
+    """``mediapipe.solutions``, without the libraries that MediaPipe only draws and records with: two thirds of its import."""
+    with _one_at_a_time, _put_off("matplotlib.pyplot"), _put_off("sounddevice"):
+        import mediapipe
+    return mediapipe.solutions
+
+
+class _Later(ModuleType):
+    """Stands for a module that is imported when somebody uses it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def _put_off(name: str) -> Iterator[None]:
+    """What the block imports gets a `_Later` for the module `name` (and its package); others get the real one afterwards."""
+    package, _, part = name.partition(".")
+    if package in sys.modules:
+        yield
+        return
+    found = {package: _Later(package)}
+    if part:
+        found[name] = _Later(name)
+        setattr(found[package], part, found[name])
+    sys.modules.update(found)
+    try:
+        yield
+    finally:
+        for key, module in found.items():
+            if sys.modules.get(key) is module:
+                del sys.modules[key]
 
 
 @contextmanager
