@@ -18,6 +18,7 @@ LAYERS = (
     {"containers", "media", "hookspecs", "options", "samples", "guards"},
     {
         "pose",
+        "rotations",
         "mediapipe_graphs",
         "landmarks",
         "faces",
