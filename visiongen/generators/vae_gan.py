@@ -28,6 +28,8 @@ from visiongen.registration import registered
 
 _BATCH_PIXELS = 2 << 20
 """Of all frames of a batch, at the crop's resolution: what is computed for each takes 50 bytes a pixel."""
+_FIRST = 3
+"""Frames that come one by one."""
 
 
 class VaeGanGenerator:
@@ -55,7 +57,7 @@ class VaeGanGenerator:
         self, prepared: _PreparedPortrait, motion: MotionTrack, driver: DriverFrames | None
     ) -> Iterator[FrameBatch]:
         size = max(1, min(self._options.batch, _BATCH_PIXELS // prepared.portrait.crop[..., 0].size))
-        parts = [slice(at, at + size) for at in range(0, len(motion), size)]
+        parts = list(_parts(len(motion), size))
 
         def batch(part: slice, seen: list[np.ndarray]) -> FrameBatch:
             return self._batch(prepared, target_landmarks(prepared.portrait, motion, part), motion.times[part], seen)
@@ -130,6 +132,16 @@ class VaeGanGenerator:
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         x = torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+def _parts(length: int, most: int) -> Iterator[slice]:
+    """Batches of at most so many frames that cover `length`; where there are several, the first are of one frame: somebody
+    waits for them."""
+    at = 0
+    while at < length:
+        size = 1 if at < _FIRST and length > most else most
+        yield slice(at, at + size)
+        at += size
 
 
 class _PreparedPortrait:
