@@ -85,9 +85,17 @@ def _parsed(flags: type[Flags], command: str, arguments: list[str], *, positiona
 
 
 def _animate(arguments: list[str]) -> int:
-    from visiongen import animate_command
+    if {"-h", "--help"} & set(arguments):
+        from visiongen import animate_command
 
-    return animate_command.run(arguments)
+        return animate_command.run(arguments)
+    from visiongen.ahead import reading_ahead
+    from visiongen.memory import loading
+
+    with reading_ahead() as reader, loading():
+        from visiongen import animate_command
+
+        return animate_command.run(arguments, reader=reader)
 
 
 def _batch(arguments: list[str]) -> int:

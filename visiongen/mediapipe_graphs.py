@@ -10,8 +10,12 @@ import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _MOST_KEPT = 4
 """Free graphs of one kind; more are closed."""
@@ -19,6 +23,32 @@ _one_at_a_time = threading.RLock()
 _free: dict[Hashable, list[Any]] = {}
 _of_the_parent: list[Any] = []
 """After a fork: graphs whose threads live in another process. Kept, since closing one would wait for them."""
+
+
+class Reader(Protocol):
+    """Another process that has looked, or looks now, at what this one will ask for."""
+
+    def faces_of_picture(self, path: Path, size: int | None) -> list[np.ndarray] | None:
+        """Landmarks (478, 3) of all faces as of `visiongen.faces.find_faces`, of the picture with its longer side at `size`
+        px; None: look for them here."""
+
+    def faces_of_clip(self, path: Path, start: float, end: float | None) -> Iterator[tuple[float, np.ndarray]] | None:
+        """(time, landmarks (F, 478, 3)) of every frame in order; None: look for them here.
+
+        Raises:
+            ReaderFailed: On the way; the other frames are to be looked at here.
+        """
+
+    def look(self, kind: Hashable, image: np.ndarray) -> np.ndarray | None:
+        """What a graph of a kind (see `take`) finds in one picture (H, W, 3) uint8, float32; None: look here."""
+
+
+class ReaderFailed(Exception):
+    """A `Reader` cannot go on."""
+
+
+reader: Reader | None = None
+"""The one of this process, where there is one."""
 
 
 def take(kind: Hashable, make: Callable[[], Any]) -> Any:
