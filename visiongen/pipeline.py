@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from visiongen import guards, media, mediapipe_graphs, plugins
-from visiongen.datatypes import Animation, FrameBatch, MotionTrack, Portrait, Provenance
+from visiongen.datatypes import Animation, FrameBatch, MotionTrack, Portrait, Provenance, stacked
 from visiongen.diagnostics import Problem, apply_remedies, diagnose, warnings
 from visiongen.errors import VisionGenError
 from visiongen.exporters import check_target
@@ -164,7 +164,7 @@ def _pasted(batches: Iterator[FrameBatch], portrait: Portrait) -> Iterator[Frame
         for batch in batches:
             for first in range(0, len(batch), at_once):
                 part = slice(first, first + at_once)
-                pixels = np.stack([paste(frame) for frame in batch.pixels[part]])
+                pixels = stacked([paste(frame) for frame in batch.pixels[part]])
                 yield FrameBatch(pixels=pixels, times=batch.times[part])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from visiongen.background import person_matte, still_background
-from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
+from visiongen.datatypes import FrameBatch, MotionTrack, Portrait, stacked
 from visiongen.eyes import with_exact_eyes
 from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, half_steps, resize_flow, warp_half_steps
 from visiongen.generators.driver import DriverFrames, driver_frames
@@ -82,7 +82,7 @@ class VaeGanGenerator:
         for flow, layer, target in zip(motion.flow.cpu().numpy(), painted, targets, strict=True):
             full = with_exact_eyes(resize_flow(flow, prepared.portrait.crop.shape[0]), source, target)
             frames.append(lay_over(prepared.compose(full, layer), mouth(target)))
-        return FrameBatch(pixels=np.stack(frames), times=times)
+        return FrameBatch(pixels=stacked(frames), times=times)
 
     def explain(self, portrait: Portrait, motion: MotionTrack, frame: int) -> list[InnerMap]:
         """See `visiongen.hookspecs.ExplainingGenerator`."""
@@ -170,7 +170,7 @@ class _PreparedPortrait:
         *light, own, still = (cv2.resize(layer, size, interpolation=cv2.INTER_LINEAR) for layer in painted)
         planes = []
         for moved, own_light, background in zip(cv2.split(warp_half_steps(self._crop, flow)), light, self._background):
-            plane = cv2.add(own_light, cv2.multiply(still, background))
+            plane = cv2.accumulateProduct(still, background, own_light)  # added in place: few passes over the memory
             planes.append(cv2.add(plane, cv2.multiply(moved, own, dtype=cv2.CV_32F), dtype=cv2.CV_8U))
         return cv2.merge(planes)
 
