@@ -83,7 +83,8 @@ def test_the_papers_figures_stand_beside_those_that_were_measured(tmp_path):
         },
     }
     quality.write_text(json.dumps(figures))
-    page = benchmark_page.page([made_up_row()], [], quality=quality, reference="fomm")
+    page = benchmark_page.page([made_up_row()], [], quality=quality, reference="fomm", first=3.4)
+    assert "first frame 3.4 s after it was started" in page
     assert "| SSIM | 0.87 | 0.812 (0.790 to 0.830) |" in page and "| KSR | 91 % | 81.2 % (79.0 to 83.0) |" in page
     assert "| FID | 23.4 | not measured |" in page and "Frechet distance (features: X): 0.500" in page
     assert (

@@ -371,7 +371,8 @@ def test_ffmpeg_dies_while_it_reads_the_sound(tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_sound_that_breaks_off_is_told(tmp_path, caplog):
     before = set(children(os.getpid(), "ffmpeg"))
-    with cut_sound(media.probe(sample("driving.mp4")), tmp_path / "a.mp4") as blocks:
+    with cut_sound(media.probe(sample("driving.mp4")), tmp_path / "a.mp4") as ready:
+        blocks = ready()
         next(blocks)
         for pid in set(children(os.getpid(), "ffmpeg")) - before:
             os.kill(pid, signal.SIGKILL)

@@ -18,6 +18,7 @@ LAYERS = (
     {"containers", "media", "hookspecs", "options", "samples", "guards"},
     {
         "pose",
+        "rotations",
         "mediapipe_graphs",
         "landmarks",
         "faces",
@@ -133,7 +134,7 @@ def test_the_library_knows_nothing_of_what_stands_on_it():
 @pytest.mark.parametrize(
     "library, owners",
     [
-        ("mediapipe", {"landmarks", "background", "training"}),
+        ("mediapipe", {"mediapipe_graphs", "training"}),
         ("moviepy", {"exporters"}),
         ("av", {"containers", "media", "exporters"}),
         ("streamlit", set()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -118,3 +119,14 @@ def test_errors_inside_come_out(capfd):
         raise KeyError
     os.write(2, b"shown")
     assert capfd.readouterr().err == "shown"
+
+
+def test_what_only_draws_and_records_is_loaded_when_it_is_used():
+    script = (
+        "import sys; from visiongen.mediapipe_graphs import solutions; found = solutions()\n"
+        "assert not {'matplotlib', 'matplotlib.pyplot', 'sounddevice'} & set(sys.modules), 'loaded by MediaPipe'\n"
+        "spec = found.drawing_utils.DrawingSpec()\n"
+        "import matplotlib; matplotlib.use('agg'); import matplotlib.pyplot as plt\n"
+        "assert found.drawing_utils.plt.figure is plt.figure\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

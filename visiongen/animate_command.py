@@ -12,6 +12,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from visiongen import plugins, samples
+from visiongen.ahead import ReadingAhead
 from visiongen.component_flags import (
     FlagGroup,
     chosen_options,
@@ -25,7 +26,9 @@ from visiongen.datatypes import Animation, MotionTrack
 from visiongen.errors import VisionGenError
 from visiongen.exporters import check_target
 from visiongen.marking.settings import Corner, MarkSettings
+from visiongen.memory import loaded
 from visiongen.motion import save_motion
+from visiongen.motion_sources import VIDEO_SOURCE
 from visiongen.options import check_options, option_fields
 from visiongen.pipeline import Choice, Progress, animate, extract_motion
 from visiongen.progress import ProgressBar
@@ -107,13 +110,14 @@ def parser_type(groups: Sequence[FlagGroup], flags: type = AnimateFlags) -> type
     return with_component_flags(with_flags(flags, settings), groups)
 
 
-def run(arguments: list[str]) -> int:
-    """Parses, animates, and prints one line on the result."""
+def run(arguments: list[str], *, reader: ReadingAhead | None = None) -> int:
+    """Parses, animates, and prints one line on the result; `reader` reads the inputs meanwhile."""
     groups = flag_groups()
     flags = tyro.cli(parser_type(groups), prog="visiongen animate", args=arguments, description=_description())
     begun = time.monotonic()
     with ProgressBar() as progress:
-        result = animated(flags, groups, given_groups(arguments, groups), progress=progress)
+        given = given_groups(arguments, groups)
+        result = animated(flags, groups, given, reader=reader, progress=_tidied(progress, reader))
     for label in result.provenance.settings["remedies"]:
         print(f"remedy: {label}")
     print(_summary(result, progress.rates.get("render", 0.0), time.monotonic() - begun))
@@ -126,6 +130,7 @@ def animated(
     given: Sequence[FlagGroup],
     *,
     warmed: Callable[[Choice, str], Choice] | None = None,
+    reader: ReadingAhead | None = None,
     progress: Progress | None = None,
 ) -> Animation:
     """Does what the flags of ``visiongen animate`` say.
@@ -135,6 +140,7 @@ def animated(
         groups: Those it was made with.
         given: Those of which a flag was given, whether or not with its default.
         warmed: Called with the choice of a generator and the device: the same choice, loaded, for who does many jobs.
+        reader: Reads the inputs while this process loads the rest.
         progress: As of `visiongen.animate`.
     Raises:
         VisionGenError: Flags exclude each other or name what is not there, or the job fails.
@@ -142,6 +148,9 @@ def animated(
     how = chosen_job(flags, groups, given)
     portrait, driving, out = how.pop("portrait"), how.pop("driving"), how.pop("out")
     source: Any = driving
+    if reader is not None:
+        clip = driving if how["motion_source"].name == VIDEO_SOURCE else None
+        reader.ask(portrait, clip, size=how["size"] if how["full"] else None, start=how["start"], end=how["end"])
     if flags.save_motion:
         writer = plugins.choose("exporter", how["exporter"].name)
         check_target(out, overwrite=flags.overwrite, folder=not writer.suffixes)
@@ -149,6 +158,18 @@ def animated(
     if warmed is not None:
         how["generator"] = warmed(how["generator"], flags.device)
     return animate(portrait, source, out, progress=progress, **how)
+
+
+def _tidied(progress: Progress, reader: ReadingAhead | None) -> Progress:
+    """`progress`, which also ends what only the start needs."""
+
+    def told(stage: str, done: int, total: int | None) -> None:
+        loaded()
+        if stage == "render" and reader is not None:
+            reader.close()
+        progress(stage, done, total)
+
+    return told
 
 
 def chosen_job(flags: Any, groups: Sequence[FlagGroup], given: Sequence[FlagGroup]) -> dict[str, Any]:

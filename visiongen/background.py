@@ -7,8 +7,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from visiongen.mediapipe_graphs import give_back, take
+from visiongen import mediapipe_graphs
+from visiongen.mediapipe_graphs import give_back, solutions, take
 
+PERSON = "person"
+"""The kind of its graph."""
 _SEEN = 256
 """Side of the square that the model looks at, px."""
 _FILL_SIDE = 128
@@ -16,9 +19,7 @@ _FILL_SIDE = 128
 
 
 def _made() -> Any:
-    import mediapipe
-
-    graph = mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+    graph = solutions().selfie_segmentation.SelfieSegmentation(model_selection=0)
     graph.process(np.zeros((64, 64, 3), np.uint8))  # start-up notes come with the first picture
     return graph
 
@@ -27,18 +28,28 @@ class PersonMatte:
     """MediaPipe's selfie segmentation, whose model is inside its wheel. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._graph: Any = take("person", _made)
+        self._graph: Any = None
+        if mediapipe_graphs.reader is None:
+            self._graph = take(PERSON, _made)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """(H, W) float32 in [0, 1], 1 where a person is, of an (H, W, 3) uint8 RGB picture."""
         small = cv2.resize(image, (_SEEN, _SEEN), interpolation=cv2.INTER_AREA)
-        mask = np.clip(self._graph.process(small).segmentation_mask, 0, 1).astype(np.float32)
+        reader = mediapipe_graphs.reader
+        mask = reader.look(PERSON, small) if reader else None
+        mask = self.mask(small) if mask is None else mask
         return cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+    def mask(self, small: np.ndarray) -> np.ndarray:
+        """(S, S) float32 in [0, 1] of a picture (S, S, 3) of the size that the model looks at."""
+        if self._graph is None:
+            self._graph = take(PERSON, _made)
+        return np.clip(self._graph.process(small).segmentation_mask, 0, 1).astype(np.float32)
 
     def close(self) -> None:
         """Lets others use the model."""
         if self._graph is not None:
-            give_back("person", self._graph)
+            give_back(PERSON, self._graph)
             self._graph = None
 
     def __enter__(self) -> PersonMatte:

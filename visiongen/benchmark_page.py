@@ -23,7 +23,9 @@ _PUBLISHED = (
 """What the paper claims of the method, without naming its data: quoted, not measured."""
 
 
-def page(rows: list[dict[str, Any]], failures: list[str], *, quality: Path, reference: str) -> str:
+def page(
+    rows: list[dict[str, Any]], failures: list[str], *, quality: Path, reference: str, first: float | None = None
+) -> str:
     """The whole page.
 
     Args:
@@ -31,6 +33,7 @@ def page(rows: list[dict[str, Any]], failures: list[str], *, quality: Path, refe
         failures: What could not be measured, a sentence each.
         quality: Figures of `visiongen evaluate`, for the table against the paper; may be missing.
         reference: The generator to which ratios are told; the first one where it was not measured.
+        first: Seconds until the command `visiongen animate --demo` has its first frame; None: not measured.
     """
     reference = reference if any(row["generator"] == reference for row in rows) else rows[0]["generator"]
     gpus = ", ".join(sorted({row["gpu"] for row in rows if row["gpu"]})) or "no GPU"
@@ -62,6 +65,8 @@ def page(rows: list[dict[str, Any]], failures: list[str], *, quality: Path, refe
         cells = [row["size"], row["generator"], row["device"], row["threads"], row["precision"], *stages,
                  f"{row['frames_per_second']:.1f}", ratio, f"{row['first_ms'] / 1000:.1f}", peak]  # fmt: skip
         lines.append("| " + " | ".join(map(str, cells)) + " |")
+    if first is not None:
+        lines += ["", f"The command `visiongen animate --demo` has its first frame {first:.1f} s after it was started."]
     if changed := _changed_options(rows):
         lines += ["", f"Options that are not the defaults: {changed}."]
     if failures:

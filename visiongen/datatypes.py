@@ -39,6 +39,11 @@ def _check_fields(instance: Any, **shapes: tuple[tuple[int | None, ...], Any]) -
         object.__setattr__(instance, name, _checked(name, getattr(instance, name), shape, dtype))
 
 
+def stacked(frames: list[np.ndarray]) -> np.ndarray:
+    """Frames (H, W, 3) as one array (B, H, W, 3); of a single one, as large frames come, nothing is copied."""
+    return frames[0][None] if len(frames) == 1 else np.stack(frames)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Portrait:
     """One face of one picture, ready for any generator."""

@@ -35,6 +35,16 @@ class Face:
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
+def with_longer_side(image: np.ndarray, size: int | None) -> np.ndarray:
+    """A picture (H, W, 3) with its longer side brought to `size` px; None: as it is."""
+    if not size:
+        return image
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    shape = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(image, shape, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+
+
 def find_faces(image: np.ndarray, *, mesh: FaceMesh | None = None) -> list[Face]:
     """All faces of a picture, largest first.
 

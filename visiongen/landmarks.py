@@ -1,4 +1,4 @@
-"""MediaPipe Face Mesh -> landmarks. With `visiongen.background`, the only module that imports mediapipe.
+"""MediaPipe Face Mesh -> landmarks. With `visiongen.background`, the only module that uses mediapipe.
 
 Every frame is looked at on its own (``static_image_mode``), also of a live camera. The tracker of MediaPipe is a little
 faster, but its landmarks lag and lie 1.0-1.7 px (at 256) beside those of single pictures: a portrait and a clip would not
@@ -12,16 +12,17 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
 
-from visiongen import media
+from visiongen import media, mediapipe_graphs
 from visiongen.datatypes import NUM_LANDMARKS, DrivingClip, LandmarkTrack
 from visiongen.errors import NoFaceError, VisionGenError
-from visiongen.mediapipe_graphs import give_back, silent_stderr, take
+from visiongen.mediapipe_graphs import ReaderFailed, give_back, silent_stderr, solutions, take
 
 # The points of the face mesh that have a meaning (MediaPipe's numbering; right and left are the subject's own).
 FACE_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
@@ -44,12 +45,16 @@ class FaceMesh:
     """468 face-mesh and 10 iris landmarks of the faces of single pictures. Not thread-safe: one per thread."""
 
     def __init__(self, *, max_faces: int = 4, min_confidence: float = 0.5) -> None:
-        self._kind = ("face mesh", max_faces, min_confidence)
+        self.kind = ("face mesh", max_faces, min_confidence)
+        self._graph: Any = None
+        if mediapipe_graphs.reader is None:
+            self._take()
+
+    def _take(self) -> None:
+        _, max_faces, min_confidence = self.kind
 
         def make() -> Any:
-            import mediapipe
-
-            graph = mediapipe.solutions.face_mesh.FaceMesh(
+            graph = solutions().face_mesh.FaceMesh(
                 static_image_mode=True,
                 max_num_faces=max_faces,
                 refine_landmarks=True,
@@ -58,7 +63,7 @@ class FaceMesh:
             graph.process(np.zeros((64, 64, 3), np.uint8))  # most start-up notes come with the first picture
             return SimpleNamespace(process=graph.process, close=graph.close, quiet=False)
 
-        self._graph: Any = take(self._kind, make)
+        self._graph = take(self.kind, make)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Landmarks of all faces in `image`, largest face first.
@@ -73,23 +78,30 @@ class FaceMesh:
         if shrink < 1:
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        reader = mediapipe_graphs.reader
+        faces = reader.look(self.kind, image) if reader else None
+        faces = (self.shares(image) if faces is None else faces) * np.array([width, height, width], np.float32)
+        return faces[np.argsort([-face_size(face) for face in faces], kind="stable")]
+
+    def shares(self, image: np.ndarray) -> np.ndarray:
+        """Landmarks (F, 478, 3) float32 as MediaPipe gives them: x and y are shares of the picture, z is on the scale of x."""
+        if self._graph is None:
+            self._take()
         graph = self._graph
         try:
-            with nullcontext() if graph.quiet else silent_stderr():  # and the last ones with the first face
+            with nullcontext() if graph.quiet else silent_stderr():  # the last start-up notes come with the first face
                 found = graph.process(np.ascontiguousarray(image)).multi_face_landmarks or []
             graph.quiet = graph.quiet or bool(found)
         except (RuntimeError, ValueError) as error:
+            height, width = image.shape[:2]
             raise VisionGenError(f"MediaPipe Face Mesh failed on a {width} x {height} picture: {error}") from error
-        faces = np.array([[(p.x, p.y, p.z) for p in face.landmark] for face in found], np.float32)
-        if not len(faces):
-            return np.zeros((0, NUM_LANDMARKS, 3), np.float32)
-        faces *= np.array([width, height, width], np.float32)  # MediaPipe gives z on the scale of x
-        return faces[np.argsort([-face_size(face) for face in faces], kind="stable")]
+        points = [[(p.x, p.y, p.z) for p in face.landmark] for face in found]
+        return np.array(points, np.float32).reshape(-1, NUM_LANDMARKS, 3)
 
     def close(self) -> None:
         """Lets others use the model."""
         if self._graph is not None:
-            give_back(self._kind, self._graph)
+            give_back(self.kind, self._graph)
             self._graph = None
 
     def __enter__(self) -> FaceMesh:
@@ -137,7 +149,7 @@ def track(
     previous: np.ndarray | None = None
     unseen = np.full((NUM_LANDMARKS, 3), np.nan, np.float32)
     missing_since = 0
-    with closing(_faces_of_frames(clip, workers)) as found:  # at once also where `progress` raises to stop
+    with closing(_read_ahead_or_here(clip, workers)) as found:  # at once also where `progress` raises to stop
         for time, faces in found:
             # After half a second without the face it may have come back anywhere: take the largest again.
             face = nearest_face(faces, previous if missing_since < clip.fps / 2 else None)
@@ -156,7 +168,23 @@ def track(
     return LandmarkTrack(points=np.array(points), visible=visible, times=times, height=clip.height, width=clip.width)
 
 
-def _faces_of_frames(clip: DrivingClip, workers: int) -> Iterator[tuple[float, np.ndarray]]:
+def _read_ahead_or_here(clip: DrivingClip, workers: int) -> Iterator[tuple[float, np.ndarray]]:
+    """As `faces_of_frames`; what another process has read, and the rest here."""
+    reader, count = mediapipe_graphs.reader, 0
+    elsewhere = reader.faces_of_clip(clip.path, clip.start, clip.end) if reader else None
+    if elsewhere is not None:
+        try:
+            for found in elsewhere:
+                yield found
+                count += 1
+            return
+        except ReaderFailed:
+            pass
+    with closing(faces_of_frames(clip, workers)) as here:
+        yield from islice(here, count, None)
+
+
+def faces_of_frames(clip: DrivingClip, workers: int) -> Iterator[tuple[float, np.ndarray]]:
     """(time, faces (F, 478, 3)) of every frame, in order, a bounded number of frames in flight."""
     meshes: list[FaceMesh] = []
     local = threading.local()

@@ -4,12 +4,18 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _MOST_KEPT = 4
 """Free graphs of one kind; more are closed."""
@@ -17,6 +23,32 @@ _one_at_a_time = threading.RLock()
 _free: dict[Hashable, list[Any]] = {}
 _of_the_parent: list[Any] = []
 """After a fork: graphs whose threads live in another process. Kept, since closing one would wait for them."""
+
+
+class Reader(Protocol):
+    """Another process that has looked, or looks now, at what this one will ask for."""
+
+    def faces_of_picture(self, path: Path, size: int | None) -> list[np.ndarray] | None:
+        """Landmarks (478, 3) of all faces as of `visiongen.faces.find_faces`, of the picture with its longer side at `size`
+        px; None: look for them here."""
+
+    def faces_of_clip(self, path: Path, start: float, end: float | None) -> Iterator[tuple[float, np.ndarray]] | None:
+        """(time, landmarks (F, 478, 3)) of every frame in order; None: look for them here.
+
+        Raises:
+            ReaderFailed: On the way; the other frames are to be looked at here.
+        """
+
+    def look(self, kind: Hashable, image: np.ndarray) -> np.ndarray | None:
+        """What a graph of a kind (see `take`) finds in one picture (H, W, 3) uint8, float32; None: look here."""
+
+
+class ReaderFailed(Exception):
+    """A `Reader` cannot go on."""
+
+
+reader: Reader | None = None
+"""The one of this process, where there is one."""
 
 
 def take(kind: Hashable, make: Callable[[], Any]) -> Any:
@@ -59,6 +91,40 @@ def _forget_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
+
+
+def solutions() -> Any:
+    """``mediapipe.solutions``, without the libraries that MediaPipe only draws and records with: two thirds of its import."""
+    with _one_at_a_time, _put_off("matplotlib.pyplot"), _put_off("sounddevice"):
+        import mediapipe
+    return mediapipe.solutions
+
+
+class _Later(ModuleType):
+    """Stands for a module that is imported when somebody uses it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def _put_off(name: str) -> Iterator[None]:
+    """What the block imports gets a `_Later` for the module `name` (and its package); others get the real one afterwards."""
+    package, _, part = name.partition(".")
+    if package in sys.modules:
+        yield
+        return
+    found = {package: _Later(package)}
+    if part:
+        found[name] = _Later(name)
+        setattr(found[package], part, found[name])
+    sys.modules.update(found)
+    try:
+        yield
+    finally:
+        for key, module in found.items():
+            if sys.modules.get(key) is module:
+                del sys.modules[key]
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import gc
 import os
 import platform
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -46,6 +49,29 @@ def few_arenas() -> bool:
         return bool(ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, _ARENAS))
     except (OSError, AttributeError):  # another C library
         return False
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """For a block that begins with loading libraries: Python looks for circular garbage only from `loaded` on.
+
+    What libraries make when they are imported stays; looking through it again and again takes half a second of three.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.unfreeze()
+            gc.enable()
+
+
+def loaded() -> None:
+    """Ends what `loading` began; what is there now is not looked through any more. May be called again."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def give_back_memory() -> bool:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
-from scipy.spatial.transform import Rotation, Slerp
 
 from visiongen.arrays import read_arrays
 from visiongen.claims import claimed
 from visiongen.datatypes import NUM_LANDMARKS, DrivingClip, LandmarkTrack, MotionTrack
 from visiongen.errors import MediaError, NoFaceError
 from visiongen.pose import face_model, fit_head
+from visiongen.rotations import mean_rotation, rotation_matrices, rotation_vectors
 
 TEMPLATE_FORMAT = 1
 # Noise of MediaPipe's landmarks on calm clips (median of what a Savitzky-Golay filter leaves), with a third added.
@@ -102,6 +101,8 @@ def _filled(motion: MotionTrack, track: LandmarkTrack) -> MotionTrack:
         return values[before] * (1 - w) + values[after] * w
 
     if len(known) > 1:
+        from scipy.spatial.transform import Rotation, Slerp
+
         rotation = Slerp(known, Rotation.from_matrix(motion.rotation))(ask).as_matrix()
     else:
         rotation = np.repeat(motion.rotation, len(times), axis=0)
@@ -160,12 +161,11 @@ def smooth(motion: MotionTrack, *, strength: float = 0.5, mode: Literal["offline
 
     # Rotations are smoothed as vectors relative to their mean, where they are small and do not wrap; live, the mean is
     # not known yet, and the first frame stands for it.
-    turns = Rotation.from_matrix(motion.rotation)
-    base = turns[0] if mode == "live" else turns.mean()
-    vectors = (base.inv() * turns).as_rotvec()
+    base = motion.rotation[0] if mode == "live" else mean_rotation(motion.rotation)
+    vectors = rotation_vectors(base.T @ motion.rotation)
     return replace(
         motion,
-        rotation=(base * Rotation.from_rotvec(smoothed(vectors, _ROTATION_NOISE))).as_matrix(),
+        rotation=base @ rotation_matrices(smoothed(vectors, _ROTATION_NOISE)),
         translation=np.c_[
             smoothed(motion.translation[:, :2], _PLACE_NOISE), smoothed(motion.translation[:, 2:], 4 * _PLACE_NOISE)
         ],
@@ -183,7 +183,8 @@ def _local_wiener(values: np.ndarray, strength: float, rate: float, most_noise: 
     padded = np.concatenate([2 * values[:1] - values[half:0:-1], values, 2 * values[-1:] - values[-2 : -half - 2 : -1]])
     trend = sum(k * padded[i : i + len(values)] for i, k in enumerate(parabola_kernel(window)))
     rest = values - trend
-    energy = uniform_filter1d((rest**2).sum(-1), 3, axis=0, mode="nearest")  # (T, N)
+    energy = np.pad((rest**2).sum(-1), ((1, 1), (0, 0)), mode="edge")
+    energy = (energy[:-2] + energy[1:-1] + energy[2:]) / 3  # (T, N)
     # What is usual in this track counts as noise, but no more than the detector makes: a clip that moves in jerks,
     # as one with repeated frames does, is not noisy.
     noise = np.minimum(np.median(energy, axis=0), most_noise**2) * (2 * strength) ** 2

@@ -15,15 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from visiongen import guards, media, plugins
-from visiongen.datatypes import Animation, FrameBatch, MotionTrack, Portrait, Provenance
+from visiongen import guards, media, mediapipe_graphs, plugins
+from visiongen.datatypes import Animation, FrameBatch, MotionTrack, Portrait, Provenance, stacked
 from visiongen.diagnostics import Problem, apply_remedies, diagnose, warnings
 from visiongen.errors import VisionGenError
 from visiongen.exporters import check_target
-from visiongen.faces import Face, PasteBack, choose_face, find_faces, make_portrait
+from visiongen.faces import Face, PasteBack, choose_face, find_faces, make_portrait, with_longer_side
 from visiongen.hookspecs import Enhancer, Exporter, Generator, MotionExporter
 from visiongen.marking.job import input_files, job_provenance
 from visiongen.marking.marks import FrameMarks, export_signed
@@ -62,9 +61,11 @@ def prepare_portrait(picture: Path | str | np.ndarray, *, face: int = 0, size: i
     """
     name = "the picture" if isinstance(picture, np.ndarray) else Path(picture).name
     image = picture if isinstance(picture, np.ndarray) else media.read_picture(Path(picture))
-    if size:
-        image = _with_longer_side(image, size)
-    return make_portrait(image, choose_face(find_faces(image), face, name=name), name=name)
+    image = with_longer_side(image, size)
+    reader = None if isinstance(picture, np.ndarray) else mediapipe_graphs.reader
+    found = reader.faces_of_picture(Path(picture), size) if reader else None
+    faces = find_faces(image) if found is None else [Face(points) for points in found]
+    return make_portrait(image, choose_face(faces, face, name=name), name=name)
 
 
 def extract_motion(
@@ -163,7 +164,7 @@ def _pasted(batches: Iterator[FrameBatch], portrait: Portrait) -> Iterator[Frame
         for batch in batches:
             for first in range(0, len(batch), at_once):
                 part = slice(first, first + at_once)
-                pixels = np.stack([paste(frame) for frame in batch.pixels[part]])
+                pixels = stacked([paste(frame) for frame in batch.pixels[part]])
                 yield FrameBatch(pixels=pixels, times=batch.times[part])
 
 
@@ -384,11 +385,4 @@ def _counted(batches: Iterator[FrameBatch], total: int, progress: Progress | Non
 def _resized(batches: Iterator[FrameBatch], size: int) -> Iterator[FrameBatch]:
     with _closed(batches):
         for batch in batches:
-            yield FrameBatch(pixels=np.stack([_with_longer_side(f, size) for f in batch.pixels]), times=batch.times)
-
-
-def _with_longer_side(image: np.ndarray, size: int) -> np.ndarray:
-    height, width = image.shape[:2]
-    scale = size / max(height, width)
-    shape = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(image, shape, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+            yield FrameBatch(pixels=np.stack([with_longer_side(f, size) for f in batch.pixels]), times=batch.times)

@@ -7,8 +7,6 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.spatial.transform import Rotation
 
 from visiongen.datatypes import LandmarkTrack, MotionTrack, Portrait
 from visiongen.landmarks import (
@@ -23,6 +21,7 @@ from visiongen.landmarks import (
 )
 from visiongen.motion import blocks, motion_from_landmarks
 from visiongen.pose import euler_angles, face_model, fit_similarity
+from visiongen.rotations import gaussian_over_time, rotation_matrices, rotation_vectors
 
 # (upper, lower) points that touch when an eye or the mouth is closed, and the ring of skin beyond them that follows.
 _EYE_PAIRS = {
@@ -211,8 +210,8 @@ def _absolute_pose(motion: MotionTrack, own: MotionTrack) -> MotionTrack:
 
 
 def _relative_pose(motion: MotionTrack, own: MotionTrack, reference: int, settings: MotionSettings) -> MotionTrack:
-    turn = Rotation.from_matrix(motion.rotation) * Rotation.from_matrix(motion.rotation[reference]).inv()
-    turn = Rotation.from_rotvec(settings.pose * turn.as_rotvec())
+    turn = rotation_vectors(motion.rotation @ motion.rotation[reference].T)
+    turn = rotation_matrices(settings.pose * turn)
     size = motion.scale / motion.scale[reference]
     if settings.scale == "lock":
         size = np.ones_like(size)
@@ -221,7 +220,7 @@ def _relative_pose(motion: MotionTrack, own: MotionTrack, reference: int, settin
     shift = (motion.translation - motion.translation[reference]) / motion.scale[reference]
     return replace(
         motion,
-        rotation=_limited((turn * Rotation.from_matrix(own.rotation[0])).as_matrix(), own, settings.pose_limit),
+        rotation=_limited(turn @ own.rotation[0], own, settings.pose_limit),
         translation=own.translation + settings.pose * shift,
         scale=size ** min(settings.pose, 1.0),
         face_width=own.face_width,
@@ -250,7 +249,7 @@ def _limited(rotation: np.ndarray, own: MotionTrack, limit: float) -> np.ndarray
     axis = np.cross(before, after)
     sine = np.linalg.norm(axis, axis=-1, keepdims=True)
     back = np.arctan2(sine, (before * after).sum(-1, keepdims=True)) * axis / np.maximum(sine, 1e-9)
-    return np.where(far[:, None, None], Rotation.from_rotvec(back).as_matrix() @ rotation, rotation)
+    return np.where(far[:, None, None], rotation_matrices(back) @ rotation, rotation)
 
 
 def _looking(yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
@@ -260,7 +259,7 @@ def _looking(yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
 
 def _steady(size: np.ndarray, reference: int, rate: float) -> np.ndarray:
     """Size of the head, 1 at the reference frame, without "pumping": heads come nearer slowly, detectors jump."""
-    slow = gaussian_filter1d(size.astype(np.float64), 0.12 * rate, mode="nearest")
+    slow = gaussian_over_time(size, 0.12 * rate)
     return slow / slow[reference]
 
 

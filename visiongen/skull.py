@@ -12,10 +12,10 @@ from functools import cache
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
 from visiongen.landmarks import FACE_OVAL
 from visiongen.pose import face_model, fit_head
+from visiongen.rotations import gaussian_over_time
 
 # Everything in face widths, in the head frame; set by eye on portraits with short and long hair.
 _REACH_UP, _REACH_SIDE, _REACH_DOWN = 0.5, 0.3, 0.12
@@ -154,7 +154,7 @@ class Skull:
         # The oval may itself be the silhouette, at a jaw mostly; a matte that misses the face there says nothing.
         (within,) = self._inside(matte, self._oval[None] - np.pad(_WITHIN * direction, ((0, 0), (0, 1))))
         reach = np.where(inside[:2].all(0) | within, measured, usual)
-        smooth = gaussian_filter1d(minimum_filter1d(reach, 3, mode="wrap"), 1.0, mode="wrap")
+        smooth = gaussian_over_time(np.min([np.roll(reach, step) for step in (-1, 0, 1)], axis=0), 1.0, circle=True)
         reach = np.minimum(reach, smooth)  # never out into the background
         return free * reach + (1 - free) * np.minimum(reach, usual)
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.spatial.transform import Rotation
 
 from visiongen.datatypes import MotionTrack
 from visiongen.diagnostics.problems import Problem, Remedy
 from visiongen.motion import piece
 from visiongen.retarget import MotionSettings
+from visiongen.rotations import mean_rotation, rotation_matrices, rotation_vectors
 
 _CALM_FRAMES = 1.5
 """Frames over which what was seen of a covered face is averaged (standard deviation)."""
@@ -77,9 +76,8 @@ def filled(motion: MotionTrack, first: int, last: int) -> MotionTrack:
     if first == 0 and last == len(motion) - 1:
         raise ValueError("all frames of the motion would be filled in; there is none to fill them from")
     run = slice(first, last + 1)
-    turns = Rotation.from_matrix(motion.rotation)
-    base = turns.mean()
-    vectors = (base.inv() * turns).as_rotvec()
+    base = mean_rotation(motion.rotation)
+    vectors = rotation_vectors(base.T @ motion.rotation)
     parts = {"turn": vectors, "translation": motion.translation, "scale": motion.scale[:, None]}
     parts["offsets"] = motion.offsets.reshape(len(motion), -1)
     mixed = {name: values.copy() for name, values in parts.items()}
@@ -94,7 +92,7 @@ def filled(motion: MotionTrack, first: int, last: int) -> MotionTrack:
     visible = motion.visible.copy()
     visible[run] = False
     rotation = motion.rotation.copy()
-    rotation[run] = (base * Rotation.from_rotvec(mixed["turn"][run])).as_matrix()
+    rotation[run] = base @ rotation_matrices(mixed["turn"][run])
     return replace(
         motion,
         rotation=rotation,
@@ -108,6 +106,8 @@ def filled(motion: MotionTrack, first: int, last: int) -> MotionTrack:
 def _mixed(seen: np.ndarray, guess: np.ndarray, *, share: float) -> np.ndarray:
     """(L, D) what was `seen` (L, D), calmed, keeping `share` of it and taking the rest of `guess`; near its ends more of
     it, so that the piece meets the frames beside it."""
+    from scipy.ndimage import gaussian_filter1d
+
     calmed = gaussian_filter1d(seen.astype(np.float64), _CALM_FRAMES, axis=0, mode="nearest")
     length = len(seen)
     t = (np.arange(length) + 1)[:, None]

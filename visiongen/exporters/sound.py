@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,26 +24,34 @@ BLOCK = 2048  # samples; MoviePy's reader breaks where a sound is shorter than t
 
 
 @contextlib.contextmanager
-def cut_sound(clip: DrivingClip | None, path: Path) -> Iterator[Iterator[np.ndarray] | None]:
-    """The sound between start and end of `clip` as blocks (S, 2) float32 in [-1, 1] of `media.SOUND_RATE`.
-
-    None where there is none or it is broken, with a warning: a result without sound is better than no result.
+def cut_sound(clip: DrivingClip | None, path: Path) -> Iterator[Callable[[], Iterator[np.ndarray] | None]]:
+    """The sound between start and end of `clip`, got ready while the block renders its first frames.
 
     Args:
         clip: Whose sound; None for no sound.
         path: The result; a temporary WAV is put beside it.
+    Returns:
+        A function that waits until it is ready and gives it as blocks (S, 2) float32 in [-1, 1] of `media.SOUND_RATE`; None
+        where there is none or it is broken, with a warning: a result without sound is better than no result.
     """
-    with contextlib.ExitStack() as stack:
-        blocks = None
-        if clip is not None and not clip.has_audio:
+    if clip is None or not clip.has_audio:
+        if clip is not None:
             logger.warning("%s has no sound, so the result has none", clip.path)
-        elif clip is not None:
-            wav = stack.enter_context(scratch_file(path, ".wav"))
+        yield lambda: None
+        return
+    with contextlib.ExitStack() as stack:
+        wav = stack.enter_context(scratch_file(path, ".wav"))
+        pool = stack.enter_context(ThreadPoolExecutor(1, "sound"))
+        begun = pool.submit(_blocks, clip, wav, stack)
+
+        def ready() -> Iterator[np.ndarray] | None:
             try:
-                blocks = _blocks(clip, wav, stack)
+                return begun.result()
             except Exception as error:  # MoviePy raises nearly anything
                 logger.warning("the sound of %s cannot be used (%s), so the result has none", clip.path, error)
-        yield blocks
+                return None
+
+        yield ready
 
 
 def _blocks(clip: DrivingClip, wav: Path, stack: contextlib.ExitStack) -> Iterator[np.ndarray]:

@@ -100,12 +100,12 @@ class VideoExporter:
         """Writes `batches` with the sound of `sound`, cut to their length; odd sizes grow by one repeated pixel."""
         path = Path(path)
         comment = {self.format.comment: as_json(provenance)}
-        with whole_file(path) as part, cut_sound(sound, path) as blocks, contextlib.ExitStack() as stack:
+        with whole_file(path) as part, cut_sound(sound, path) as sound_of, contextlib.ExitStack() as stack:
             muxer = None
             for pixels in checked_frames(batches, path):
                 with encoding(path):
                     if muxer is None:
-                        muxer = _Muxer(part, self.format, Fraction(fps), pixels.shape[1:3], blocks, comment)
+                        muxer = _Muxer(part, self.format, Fraction(fps), pixels.shape[1:3], sound_of(), comment)
                         stack.enter_context(released(muxer.container))
                     muxer.write(pixels)
             with encoding(path):

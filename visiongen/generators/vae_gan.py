@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from visiongen.background import person_matte, still_background
-from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
+from visiongen.datatypes import FrameBatch, MotionTrack, Portrait, stacked
 from visiongen.drawing import lay_over
 from visiongen.eyes import with_exact_eyes
 from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, half_steps, resize_flow, warp_half_steps
@@ -29,6 +29,8 @@ from visiongen.unseen import Unseen
 
 _BATCH_PIXELS = 2 << 20
 """Of all frames of a batch, at the crop's resolution: what is computed for each takes 50 bytes a pixel."""
+_FIRST = 3
+"""Frames that come one by one."""
 
 
 class VaeGanGenerator:
@@ -56,7 +58,7 @@ class VaeGanGenerator:
         self, prepared: _PreparedPortrait, motion: MotionTrack, driver: DriverFrames | None
     ) -> Iterator[FrameBatch]:
         size = max(1, min(self._options.batch, _BATCH_PIXELS // prepared.portrait.crop[..., 0].size))
-        parts = [slice(at, at + size) for at in range(0, len(motion), size)]
+        parts = list(_parts(len(motion), size))
 
         def batch(part: slice, seen: list[np.ndarray]) -> FrameBatch:
             return self._batch(prepared, target_landmarks(prepared.portrait, motion, part), motion.times[part], seen)
@@ -81,7 +83,7 @@ class VaeGanGenerator:
         for flow, layer, target in zip(motion.flow.cpu().numpy(), painted, targets, strict=True):
             full = with_exact_eyes(resize_flow(flow, prepared.portrait.crop.shape[0]), source, target)
             frames.append(lay_over(prepared.compose(full, layer), prepared.unseen(target)))
-        return FrameBatch(pixels=np.stack(frames), times=times)
+        return FrameBatch(pixels=stacked(frames), times=times)
 
     def explain(self, portrait: Portrait, motion: MotionTrack, frame: int) -> list[InnerMap]:
         """See `visiongen.hookspecs.ExplainingGenerator`."""
@@ -149,6 +151,16 @@ def _overruled(blend: torch.Tensor, vanished: torch.Tensor, held: torch.Tensor) 
     return torch.cat([(1 - vanished) * own, (1 - vanished) * new, still + vanished * (1 - still)], 1)
 
 
+def _parts(length: int, most: int) -> Iterator[slice]:
+    """Batches of at most so many frames that cover `length`; where there are several, the first are of one frame: somebody
+    waits for them."""
+    at = 0
+    while at < length:
+        size = 1 if at < _FIRST and length > most else most
+        yield slice(at, at + size)
+        at += size
+
+
 class _PreparedPortrait:
     """What is computed once per portrait."""
 
@@ -175,7 +187,7 @@ class _PreparedPortrait:
         *light, own, still = (cv2.resize(layer, size, interpolation=cv2.INTER_LINEAR) for layer in painted)
         planes = []
         for moved, own_light, background in zip(cv2.split(warp_half_steps(self._crop, flow)), light, self._background):
-            plane = cv2.add(own_light, cv2.multiply(still, background))
+            plane = cv2.accumulateProduct(still, background, own_light)  # added in place: few passes over the memory
             planes.append(cv2.add(plane, cv2.multiply(moved, own, dtype=cv2.CV_32F), dtype=cv2.CV_8U))
         return cv2.merge(planes)
 

@@ -15,7 +15,6 @@ from math import log
 import cv2
 import numpy as np
 from scipy import fft
-from scipy.special import gammaincc, log_ndtr
 
 from visiongen.marking.patterns import BITS, SIDE, STEP, SYMBOLS, Payload, band, pattern, pattern_names, payload_of
 from visiongen.marking.whitening import brightness, evened, whitened
@@ -121,6 +120,8 @@ def _judged(best: tuple[float, WatermarkFinding] | None, num_scales: int, num_fr
     """The best find with its chance, and without what it says where that is too large."""
     if best is None:  # nothing is like the pattern, not even a little: a picture without any detail
         return WatermarkFinding(found=False, num_frames=num_frames)
+    from scipy.special import gammaincc
+
     surprise, finding = best
     tried = SIDE * SIDE * num_scales * 2
     chance = float(min(1.0, tried * gammaincc(1 + SYMBOLS, surprise)))  # of a chi-squared distribution
@@ -169,6 +170,8 @@ def _candidates(spectrum: np.ndarray, key: str) -> list[tuple[float, tuple[float
 
     The surprise is Fisher's sum of -log(p): of the place, of the best of all shifts of every symbol.
     """
+    from scipy.special import log_ndtr
+
     names = pattern_names(key)
     places = agreement(spectrum, names[0])
     fits = None

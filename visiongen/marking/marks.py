@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from visiongen.datatypes import FrameBatch, Provenance
+from visiongen.datatypes import FrameBatch, Provenance, stacked
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.exporters.target import whole_file, whole_folder, writing
 from visiongen.marking.badge import Badge
@@ -51,7 +51,7 @@ class FrameMarks:
             for batch in batches:
                 digest.update(np.ascontiguousarray(batch.pixels).data)
                 pixels = [self.marked(frame) for frame in batch.pixels]
-                yield FrameBatch(pixels=np.stack(pixels), times=batch.times) if pixels else batch
+                yield FrameBatch(pixels=stacked(pixels), times=batch.times) if pixels else batch
             self._settings[FRAMES_KEY] = digest.hexdigest()
         finally:
             if close := getattr(batches, "close", None):

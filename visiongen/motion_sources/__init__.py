@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from visiongen.hookspecs import Component, MotionSource, NoOptions, hookimpl
 
 TEMPLATE_SUFFIX = ".npz"
+VIDEO_SOURCE = "video"
+"""The one that finds faces."""
 
 
 def _load_video(options: NoOptions, *, device: str) -> MotionSource:
@@ -25,7 +27,7 @@ def _load_template(options: NoOptions, *, device: str) -> MotionSource:
 def visiongen_motion_sources() -> Iterable[Component]:
     """Offer video and template."""
     yield Component(
-        name="video",
+        name=VIDEO_SOURCE,
         summary="MediaPipe face mesh on every frame of a video; also taken for endings that nothing else reads",
         load=_load_video,
         suffixes=(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".gif"),
