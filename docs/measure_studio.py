@@ -4,10 +4,12 @@
 
 A studio of its own on this machine, the system's Chromium without a window, 1440 x 900. **First paint**: from asking for the
 address until the browser paints the first content, and until the Render button can be seen; a new browser profile each time.
-**Page switch**: from the click in the navigation until the page has its own address and text and nothing runs any
-more; every page, first and second visit. **Scrubbing**: how many different frames the scrubber draws in a second while its
-slider is dragged over the clip, asked once per screen refresh (a browser without a window refreshes 60 times a second).
-**Live**: what the page shows after a while with a film as the camera.
+**Page switch**: from the click in the navigation until the last change of what the page shows, after which it has its own
+address, nothing runs any more and nothing changed for 300 ms; every page, first and second visit. (Not counted: Streamlit's
+sign that something runs, which stays on screen for another 200 ms when all is there, and the clocks of players.)
+**Scrubbing**: how many different frames the scrubber draws in a second while its slider is dragged over the clip, asked once
+per screen refresh (a browser without a window refreshes 60 times a second). **Live**: what the page shows after a while with
+a film as the camera.
 """
 
 from __future__ import annotations
@@ -49,6 +51,18 @@ PAGES = (
     "Animate",
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHANGES = """
+() => {
+  window.changed = window.changed ?? new MutationObserver((all) => {
+    const main = document.querySelector('[data-testid=stMain]');
+    const shows = (one) => main?.contains(one) && !one.closest('[data-testid^=stBidiComponent]');
+    if (all.some(({ target }) => shows(target.closest ? target : target.parentElement))) window.lastChange = performance.now();
+  });
+  window.changed.observe(document.body, { subtree: true, childList: true, characterData: true });
+  window.clicked = window.lastChange = null;
+  document.addEventListener('click', () => { window.clicked = performance.now(); }, { once: true, capture: true });
+}
+"""
 SCRUB = """
 async (seconds) => {
   const find = (root) => root.querySelector('.scrubber') ??
@@ -142,16 +156,17 @@ def switches(page: Page) -> dict[str, list[float]]:
         for name in PAGES:
             before = page.url
             link = page.get_by_role("link").filter(has_text=name).first
-            begun = time.perf_counter()
+            page.evaluate(CHANGES)
             link.click()
             page.wait_for_function(
                 "(before) => location.href !== before && !document.querySelector('[data-testid=stStatusWidget]') && "
-                "!document.querySelector('[data-stale=true]') && document.querySelector('[data-testid=stMain] p')",
+                "!document.querySelector('[data-stale=true]') && document.querySelector('[data-testid=stMain] p') && "
+                "performance.now() - window.lastChange > 300",
                 arg=before,
                 timeout=15_000,
             )
-            found[name].append(time.perf_counter() - begun)
-            page.wait_for_timeout(700)
+            found[name].append(page.evaluate("(window.lastChange - window.clicked) / 1000"))
+            page.wait_for_timeout(500)
     return found
 
 

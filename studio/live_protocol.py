@@ -1,7 +1,9 @@
 """Messages between the server and the process that moves a portrait live: length, kind, content, over a pipe.
 
 Kinds: ``J`` plain JSON, ``F`` a camera's picture (to the process) or a moved portrait (from it). A picture is a header
-and a JPEG; the same bytes travel over the WebSocket, so that the server copies them through without looking inside.
+and a JPEG; the same bytes travel over the WebSocket, so that the server copies them through without looking inside. Instead
+of a JPEG, a mirrored picture, the camera's may be "YU", its width and height (2 bytes each) and its three I420 planes as the
+camera gave them, not mirrored: browsers have these at hand, and encoding would cost them more than all the rest.
 """
 
 from __future__ import annotations
@@ -60,11 +62,12 @@ class CameraPicture:
     number: int
     time: float
     """When it was taken, s, by the browser's clock."""
-    jpeg: bytes
+    data: bytes
+    """JPEG or planes."""
 
     def pack(self) -> bytes:
         """As bytes."""
-        return _PICTURE.pack(self.number, self.time) + self.jpeg
+        return _PICTURE.pack(self.number, self.time) + self.data
 
     @classmethod
     def unpack(cls, data: bytes) -> CameraPicture:

@@ -2,10 +2,10 @@
 
 It reads ``{"do": "start", "settings": ..., "size": ...}`` first and tells ``{"event": "ready"}`` or ``{"event": "error",
 "message": ...}``; then it takes camera pictures and gives moved portraits. Of the pictures that wait only the newest is
-used, so that the delay does not grow where the camera is faster than the machine. While portraits are drawn, two at once,
-the next picture is already looked at, in another thread; they are told in the order of their pictures. ``{"do":
-"settings"}`` changes how the motion is fitted, ``{"do": "calibrate"}`` takes the neutral face anew, ``{"do": "record"}``
-begins a recording and ``{"do": "stop-recording", "folder": ...}`` writes it: first its films, then ``{"event":
+used, so that the delay does not grow where the camera is faster than the machine. While portraits are drawn, in processes
+of their own (`studio.live_drawer`), the next picture is already looked at; they are told in the order of their pictures.
+``{"do": "settings"}`` changes how the motion is fitted, ``{"do": "calibrate"}`` takes the neutral face anew, ``{"do":
+"record"}`` begins a recording and ``{"do": "stop-recording", "folder": ...}`` writes it: first its films, then ``{"event":
 "recorded"}``; then its landmarks and metrics, then ``{"event": "measured"}``. When standard input closes, what is being
 written is written to its end, and the process ends.
 """
@@ -24,24 +24,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
+from studio.live_drawer import DrawerProcess, sentence
+from studio.live_pictures import as_jpeg, jpeg_of, picture_of
 from studio.live_protocol import CameraPicture, MovedPicture, read_message, write_message
 from studio.live_recording import Recording
 from studio.settings import Settings
 from visiongen.errors import VisionGenError
 from visiongen.live import LiveSession
 from visiongen.marking.badge import Badge
-from visiongen.shortages import shortage
+from visiongen.workers import cores, gpus, share_of_cores
 
-JPEG_QUALITY = 85
-LONGEST_CAMERA_SIDE = 1280
-SWITCH_SECONDS = 0.02
-"""How long a thread keeps the interpreter to itself while others wait: with Python's 5 ms the four threads here took it from
-each other in the middle of short steps, and gave some 5 % fewer pictures a second."""
-DRAWERS = 2
-"""Portraits drawn at once, where there are as many cores: the page has two pictures on their way."""
+MOST_DRAWERS = 2
+"""Portraits drawn at once, where there are cores for them: the page has two pictures on their way."""
 
 
 class LatestPicture:
@@ -102,8 +96,8 @@ class LiveWorker:
         """Works until the pipe closes."""
         if not self._start():
             return
-        for work in (self._follow, *[self._draw] * self._drawers):
-            threading.Thread(target=self._guarded, args=(work,), daemon=True).start()
+        for work, *given in ((self._follow,), *((self._draw, drawer) for drawer in self._drawers)):
+            threading.Thread(target=self._guarded, args=(work, *given), daemon=True).start()
         while (message := read_message(self._read)) is not None:
             kind, content = message
             if kind == "F":
@@ -123,36 +117,33 @@ class LiveWorker:
             wanted = json.loads(message[1])
             settings = Settings.from_dict(wanted["settings"])
             from visiongen import prepare_portrait
-            from visiongen.generators.parallel import cores
-            from visiongen.pipeline import resolve_device
 
-            portrait = prepare_portrait(settings.portrait, face=settings.face)
-            self._drawers = min(DRAWERS, cores()) if resolve_device(settings.device) == "cpu" else 1
+            self._drawers = [DrawerProcess(settings, threads=share_of_cores(4)) for _ in range(_drawers(settings))]
             self._session = LiveSession(
-                portrait,
+                prepare_portrait(settings.portrait, face=settings.face),
                 generator=settings.generator.choice("generator"),
                 settings=settings.motion,
                 size=int(wanted["size"]),
-                device=settings.device,
-                drawers=self._drawers,
+                drawers=0,
             )
             self._settings = settings
-            self._badge = Badge(settings.mark)
-            # A generator's first picture is slow: its cost shall not fall on the camera's first ones.
-            for _ in range(self._drawers):
-                self._session.push(portrait.image)
+            motion = self._session.follow(self._session.portrait.image)
+            for drawer in self._drawers:
+                drawer.begin(self._session.portrait)
+                if motion is not None:  # the first picture is slow: its cost shall not fall on the camera's first ones
+                    drawer.draw(motion)
             self._session.reset()
         except Exception as error:
             self._tell_error(error)
             return False
-        self._picture = jpeg_of(self._badge(self._session.portrait.crop))
+        self._picture = jpeg_of(Badge(settings.mark)(self._session.portrait.crop))
         self._tell("ready", size=self._session.portrait.crop.shape[0], generator=settings.generator.name)
         self._send("F", MovedPicture(number=0, jpeg=self._picture).pack())
         return True
 
-    def _guarded(self, work: Any) -> None:
+    def _guarded(self, work: Any, *given: Any) -> None:
         try:
-            work()
+            work(*given)
         except Exception as error:
             logging.exception("the live session failed")
             self._tell_error(error)
@@ -162,7 +153,7 @@ class LiveWorker:
         session, number = self._session, 0
         while True:
             camera = self._latest.take()
-            picture = picture_of(camera.jpeg)
+            picture = picture_of(camera.data)
             if picture is None:
                 self._send("F", MovedPicture(number=camera.number, dropped=True).pack())
                 continue
@@ -170,18 +161,20 @@ class LiveWorker:
             self._motions.put((number, camera, motion, dict(session.seconds)))
             number += 1
 
-    def _draw(self) -> None:
+    def _draw(self, drawer: DrawerProcess) -> None:
         session = self._session
         while True:
             number, camera, motion, seconds = self._motions.get()
             begun = time.perf_counter()
-            drawn = None if motion is None else jpeg_of(self._badge(session.draw(motion)))
+            drawn = None if motion is None else drawer.draw(motion)
             seconds["generate"] = 0.0 if motion is None else time.perf_counter() - begun
             with self._turn(number):
                 self._picture = drawn or self._picture  # without a face the portrait stays as it was
                 recording = self._recording
-                if recording is not None and not recording.add(camera.time, camera.jpeg, self._picture, motion):
-                    self._tell("recording-full", seconds=recording.longest)
+                if recording is not None:
+                    seen = as_jpeg(camera.data)
+                    if not recording.add(camera.time, seen, self._picture, motion):
+                        self._tell("recording-full", seconds=recording.longest)
                 moved = MovedPicture(
                     number=camera.number,
                     visible=motion is not None,
@@ -215,13 +208,13 @@ class LiveWorker:
             facts = recording.save(folder, settings, self._session.portrait)
             self._tell("recorded", run=run, **facts)
         except Exception as error:
-            self._tell("not-recorded", run=run, message=_sentence(error))
+            self._tell("not-recorded", run=run, message=sentence(error))
             return
         try:
             measured = recording.measure(folder, settings, self._session.portrait)
         except Exception as error:
             logging.exception("a recording was not measured")
-            measured = {"summary": {}, "warnings": [f"this recording was not measured: {_sentence(error)}"]}
+            measured = {"summary": {}, "warnings": [f"this recording was not measured: {sentence(error)}"]}
         self._tell("measured", run=run, summary=measured["summary"],
                    warnings=[*facts["warnings"], *measured["warnings"]])  # fmt: skip
 
@@ -233,35 +226,14 @@ class LiveWorker:
         self._send("J", {"event": event, **values})
 
     def _tell_error(self, error: BaseException) -> None:
-        self._tell("error", message=_sentence(error))
+        self._tell("error", message=sentence(error))
 
 
-def picture_of(jpeg: bytes) -> np.ndarray | None:
-    """(H, W, 3) uint8 RGB of a JPEG; None where it is none, or larger than a camera's picture needs to be."""
-    if jpeg[:2] != b"\xff\xd8":
-        return None
-    try:
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    if picture is None or max(picture.shape[:2]) > LONGEST_CAMERA_SIDE or min(picture.shape[:2]) < 16:
-        return None
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-
-
-def jpeg_of(pixels: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 RGB as JPEG."""
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    assert done
-    return data.tobytes()
-
-
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, VisionGenError):
-        return str(error)
-    if missing := shortage(error):
-        return missing
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}; start the camera again"
+def _drawers(settings: Settings) -> int:
+    """How many processes draw: a network on two cores is hardly sooner done than on one, and the browser and the landmarks
+    need a core, too. A GPU has room for one."""
+    on_gpu = settings.device == "cuda" or (settings.device == "auto" and gpus())
+    return 1 if on_gpu else max(1, min(MOST_DRAWERS, cores() // 2))
 
 
 def main() -> None:
@@ -269,7 +241,6 @@ def main() -> None:
     # What plugins and libraries print must not come between the messages.
     write = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    sys.setswitchinterval(SWITCH_SECONDS)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     LiveWorker(sys.stdin.buffer, write).run()
     os._exit(0)  # threads wait for pictures that will not come

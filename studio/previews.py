@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from studio.settings import Settings
-from visiongen import render
+from visiongen import FrameBatch, MotionTrack, Portrait, render
 from visiongen.faces import choose_face, find_faces, make_portrait
+from visiongen.hookspecs import FrameGenerator
 from visiongen.marking.badge import Badge
 from visiongen.media import probe, read_frames, read_picture
 from visiongen.motion import piece
@@ -51,8 +53,21 @@ def preview_frame(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str,
 
     portrait, fitted, frame = warm.fitted_for_preview(settings, int(task["frame"]), progress)
     one = piece(fitted, slice(frame, frame + 1))
+    if isinstance(generator, FrameGenerator):
+        generator = _OfWhole(generator, fitted, frame)
     batch = next(iter(render(portrait, one, generator=generator, enhancers=enhancers, full=settings.full)))
     return {"png": png(Badge(settings.mark)(batch.pixels[0])), "device": device}
+
+
+class _OfWhole:
+    """A generator for one frame of a motion that is known as a whole."""
+
+    def __init__(self, generator: FrameGenerator, motion: MotionTrack, frame: int) -> None:
+        self._generator, self._motion, self._frame = generator, motion, frame
+
+    def render(self, portrait: Portrait, _one: MotionTrack) -> Iterator[FrameBatch]:
+        """See `visiongen.hookspecs.Generator`."""
+        yield self._generator.render_frame(portrait, self._motion, self._frame)
 
 
 def find_portrait_faces(task: dict[str, Any], warm: Warm) -> dict[str, Any]:

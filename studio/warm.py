@@ -123,8 +123,12 @@ class Warm:
         clip = None if settings.is_template else probe(settings.driving, start=settings.start, end=settings.end)
         if clip is None or (clip.num_frames or 0) <= LONG_PIECE or self._is_known(_piece_key(settings, clip)):
             _, motion = self.driving(settings, progress)
-            motion = _filled(motion, settings)
-            return *_fit(portrait, motion, settings), min(max(frame, 0), len(motion) - 1)
+            # The same objects for every frame of a piece: generators keep what they know of them.
+            key = id(portrait), id(motion), settings.fills, repr(settings.motion)
+            fitted = self._keep(
+                "fitted", key, lambda: (portrait, motion, *_fit(portrait, _filled(motion, settings), settings))
+            )
+            return *fitted[2:], min(max(frame, 0), len(fitted[3]) - 1)
         count = clip.num_frames or 1
         few = sorted({*np.linspace(0, count - 1, FEW_FRAMES).astype(int).tolist(), min(max(frame, 0), count - 1)})
         points = []

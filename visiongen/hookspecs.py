@@ -97,6 +97,16 @@ class ExplainingGenerator(Generator, Protocol):
 
 
 @runtime_checkable
+class FrameGenerator(Generator, Protocol):
+    """A generator whose frames depend on the whole motion, as where a portrait is registered with the clip. Optional: the
+    studio's preview asks where the method is there, and renders a piece of one frame elsewhere."""
+
+    def render_frame(self, portrait: Portrait, motion: MotionTrack, frame: int) -> FrameBatch:
+        """The one frame of what `render` would give for the same portrait and motion."""
+        ...
+
+
+@runtime_checkable
 class Enhancer(Protocol):
     """Improves generated frames."""
 

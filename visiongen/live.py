@@ -71,7 +71,8 @@ class LiveSession:
 
     `push` does all; `follow` (camera to motion) and `draw` (motion to picture) are its two halves, which may run at once, so
     that the next picture is looked at while this one is drawn. `follow` belongs to one thread, `draw` to as many as there are
-    `drawers`: two small networks on a core each are done sooner than one on two cores.
+    `drawers`: two small networks on a core each are done sooner than one on two cores. Sooner still are processes of their
+    own, each with a `LiveDrawer`, since threads of one process wait for each other's Python.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class LiveSession:
             full: Paste the crop back into the whole picture, whose size then comes back; `size` does not apply.
             device: auto, cpu or cuda.
             drawers: How many threads may `draw` at once, each on its share of the processor's cores. Every one has a
-                generator of its own.
+                generator of its own. 0: none is loaded here, pictures are drawn elsewhere.
         Raises:
             UnsupportedMotionError: The generator needs the driving pixels.
             VisionGenError: The portrait shows no face, or the generator cannot be loaded.
@@ -109,18 +110,17 @@ class LiveSession:
         whole = portrait if isinstance(portrait, Portrait) else prepare_portrait(portrait)
         self.portrait = whole if full or size is None else with_crop_of(whole, size)
         self.settings = settings or MotionSettings()
-        self._paste = PasteBack(self.portrait) if full else None
         self._drawers = drawers
         self._free: queue.SimpleQueue = queue.SimpleQueue()
-        """Generators that draw nothing now."""
+        """Those that draw nothing now."""
         for _ in range(drawers):
-            self._free.put(plugins.load(component, choice.options, device=resolve_device(device)))
+            self._free.put(LiveDrawer(self.portrait, generator=choice, full=full, device=device))
         self._mesh = FaceMesh(max_faces=1)
         self._size = (1, 1)
         self.reset()
         self.seconds: dict[str, float] = {}
         """Time the newest "landmarks", "motion" and "generate" took."""
-        self._last_pixels = self._paste(self.portrait.crop) if self._paste else self.portrait.crop
+        self._last_pixels = PasteBack(self.portrait)(self.portrait.crop) if full else self.portrait.crop
 
     # -- what a caller does ------------------------------------------------------------------------------------------
 
@@ -156,14 +156,15 @@ class LiveSession:
         """The second half of `push`: the portrait (H, W, 3) uint8, moved by one frame of motion from `follow`."""
         from visiongen.generators.parallel import share_of_cores  # loads PyTorch
 
-        generator = self._free.get()
+        if not self._drawers:
+            raise RuntimeError("this session was made without drawers")
+        drawer = self._free.get()
         begun = clock.perf_counter()
         try:
             with share_of_cores(self._drawers):
-                batch = next(render(self.portrait, motion, generator=generator, full=False))
-            pixels = self._paste(batch.pixels[0]) if self._paste else batch.pixels[0]
+                pixels = drawer(motion)
         finally:
-            self._free.put(generator)
+            self._free.put(drawer)
         self._last_pixels = pixels
         self.seconds["generate"] = clock.perf_counter() - begun
         return pixels
@@ -226,6 +227,31 @@ class LiveSession:
         )
         fitted = retarget(both, self.portrait, replace(self.settings, reference_frame=0))
         return piece(fitted, slice(1, 2))
+
+
+class LiveDrawer:
+    """The second half of a `LiveSession` by itself: for a process that only draws. One thread at a time."""
+
+    def __init__(
+        self, portrait: Portrait, *, generator: str | Choice = "vae-gan", full: bool = False, device: str = "auto"
+    ) -> None:
+        """
+        Args:
+            portrait: `LiveSession.portrait`.
+            generator, full, device: As of the session.
+        Raises:
+            VisionGenError: The generator cannot be loaded.
+        """
+        choice = Choice(name=generator) if isinstance(generator, str) else generator
+        component = plugins.choose("generator", choice.name)
+        self._portrait = portrait
+        self._generator = plugins.load(component, choice.options, device=resolve_device(device))
+        self._paste = PasteBack(portrait) if full else None
+
+    def __call__(self, motion: MotionTrack) -> np.ndarray:
+        """The portrait (H, W, 3) uint8, moved by one frame of motion from `LiveSession.follow`."""
+        pixels = next(render(self._portrait, motion, generator=self._generator, full=False)).pixels[0]
+        return self._paste(pixels) if self._paste else pixels
 
 
 class _Neutral:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from studio.figures_metrics import colours, frames_figure, report_html, score_figure, scores_figure
 from studio.measurements import (
@@ -138,9 +139,20 @@ def _bars(found: Sequence[Measurement], names: Sequence[str]) -> None:
     key_line(found)
     for row in range(0, len(main), 3):
         for column, name in zip(st.columns(3), main[row : row + 3]):
-            column.plotly_chart(score_figure(found, name), key=f"metrics.{name}", config={"displayModeBar": False})
+            chart = _chart(found, name, _values(found, name))
+            column.plotly_chart(chart, key=f"metrics.{name}", config={"displayModeBar": False})
     if any(one.intervals for one in found):
         st.caption("Lines at the bars: 95 % confidence of the mean over films, by bootstrap.")
+
+
+@st.cache_resource(max_entries=60, show_spinner=False)
+def _chart(_found: Sequence[Measurement], name: str, values: str) -> Figure:
+    """A score's chart, which takes longer to make than everything else here; `values` says what is in it."""
+    return score_figure(_found, name)
+
+
+def _values(found: Sequence[Measurement], name: str) -> str:
+    return repr([(one.name, one.scores.get(name), one.intervals.get(name)) for one in found])
 
 
 def _numbers(found: Sequence[Measurement], names: Sequence[str]) -> None:

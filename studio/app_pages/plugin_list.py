@@ -114,9 +114,9 @@ def plugin_card(name: str, offers: list[tuple[str, Component]]) -> None:
             for component in own:
                 if option_fields(component.options):
                     _with_options(component)
-            if plain := [f"- {_label(component)}" for component in own if not option_fields(component.options)]:
+            if plain := [_label(component) for component in own if not option_fields(component.options)]:
                 with st.container(border=True):
-                    st.markdown("\n".join(plain))
+                    st.markdown("\n\n".join(plain))
 
 
 def _label(component: Component) -> str:

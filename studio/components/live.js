@@ -2,6 +2,15 @@
 // the machine is slower than the camera, pictures in between are left out.
 const ON_THE_WAY = 2, SEND_WIDTH = 320, QUALITY = 0.8, HEADER = 12, MOVED_HEADER = 20;
 const VISIBLE = 1, CALIBRATED = 2, DROPPED = 4;
+const PLANES = [0x59, 0x55], PLANES_HEADER = 6;  // "YU", width, height: see studio/live_protocol.py
+
+// One plane of a picture, (h, w) bytes from src[at] on, at half the size into dst[to] on: the mean of four pixels each.
+function halved(src, at, w, h, dst, to) {
+  for (let y = 0; y < h; y += 2) {
+    let p = at + y * w;
+    for (let x = 0; x < w; x += 2, p += 2) dst[to++] = (src[p] + src[p + 1] + src[p + w] + src[p + w + 1] + 2) >> 2;
+  }
+}
 
 class Live {
   constructor(root) {
@@ -46,10 +55,11 @@ class Live {
 
   draw(picture) {
     const canvas = this.out.canvas;
-    const side = Math.max(picture.width, picture.height);
+    const width = picture.displayWidth ?? picture.width, height = picture.displayHeight ?? picture.height;
+    const side = Math.max(width, height);
     if (canvas.width !== side) canvas.width = canvas.height = side;
-    this.out.clearRect(0, 0, side, side);
-    this.out.drawImage(picture, (side - picture.width) / 2, (side - picture.height) / 2);
+    if (width !== height) this.out.clearRect(0, 0, side, side);
+    this.out.drawImage(picture, (side - width) / 2, (side - height) / 2);
   }
 
   async start() {
@@ -130,26 +140,67 @@ class Live {
     for (const [number, time] of this.waiting) if (now - time > 4000) this.waiting.delete(number);
     if (this.waiting.size >= ON_THE_WAY || this.encoding || !this.video.videoWidth) { this.again = true; return; }
     this.again = false;
+    const number = ++this.number, socket = this.socket;
+    this.waiting.set(number, now);
+    this.encoding = true;
+    const lost = () => { this.encoding = false; this.waiting.delete(number); };
+    const done = (packet) => {
+      this.encoding = false;
+      if (this.socket !== socket || socket.readyState !== WebSocket.OPEN) return;
+      const view = new DataView(packet.buffer);
+      view.setUint32(0, number);
+      view.setFloat64(4, now / 1000);
+      socket.send(packet);
+    };
+    this.planes().then((packet) => packet ?? this.jpeg()).then(done).catch(lost);
+  }
+
+  // The camera's picture as the camera gave it, no wider than it has to be. Drawing and encoding it takes ten times as long,
+  // and here the browser shares the processor with the network. null: this browser or camera gives no such planes.
+  async planes() {
+    if (this.noPlanes || typeof VideoFrame !== "function") return null;
+    let frame = null;
+    try {
+      frame = new VideoFrame(this.video);
+      let { width: w, height: h } = frame.visibleRect;
+      if (frame.format !== "I420" || w % 16 || h % 16) throw new DOMException(frame.format, "NotSupportedError");
+      if (this.raw?.length !== 1.5 * w * h) this.raw = new Uint8Array(1.5 * w * h);
+      const strides = [w, w / 2, w / 2], offsets = [0, w * h, 1.25 * w * h];
+      await frame.copyTo(this.raw, { layout: offsets.map((offset, i) => ({ offset, stride: strides[i] })) });
+      const packet = (count) => new Uint8Array(HEADER + PLANES_HEADER + count);
+      let from = this.raw, at = 0, to = packet(1.5 * w * h);
+      if (w < 2 * SEND_WIDTH) to.set(from, HEADER + PLANES_HEADER);
+      for (; w >= 2 * SEND_WIDTH && !(w % 4 || h % 4); w /= 2, h /= 2, from = to, at = HEADER + PLANES_HEADER) {
+        to = packet(0.375 * w * h);
+        const begin = HEADER + PLANES_HEADER;
+        halved(from, at, w, h, to, begin);
+        halved(from, at + w * h, w / 2, h / 2, to, begin + 0.25 * w * h);
+        halved(from, at + 1.25 * w * h, w / 2, h / 2, to, begin + 0.3125 * w * h);
+      }
+      to.set(PLANES, HEADER);
+      const view = new DataView(to.buffer);
+      view.setUint16(HEADER + 2, w);
+      view.setUint16(HEADER + 4, h);
+      return to;
+    } catch {
+      this.noPlanes = true;
+      return null;
+    } finally {
+      frame?.close();
+    }
+  }
+
+  async jpeg() {
     const small = this.small;
     small.width = SEND_WIDTH;
     small.height = Math.round((SEND_WIDTH * this.video.videoHeight) / this.video.videoWidth);
     const context = small.getContext("2d");
     context.setTransform(-1, 0, 0, 1, small.width, 0);  // a mirror: who leans left sees the portrait lean left
     context.drawImage(this.video, 0, 0, small.width, small.height);
-    const number = ++this.number, socket = this.socket;
-    this.waiting.set(number, now);
-    this.encoding = true;
-    small.toBlob(async (blob) => {
-      const jpeg = new Uint8Array(await blob.arrayBuffer());
-      this.encoding = false;
-      if (this.socket !== socket || socket.readyState !== WebSocket.OPEN) return;
-      const packet = new Uint8Array(HEADER + jpeg.length);
-      const view = new DataView(packet.buffer);
-      view.setUint32(0, number);
-      view.setFloat64(4, now / 1000);
-      packet.set(jpeg, HEADER);
-      socket.send(packet);
-    }, "image/jpeg", QUALITY);
+    const blob = await new Promise((given) => small.toBlob(given, "image/jpeg", QUALITY));
+    const packet = new Uint8Array(HEADER + blob.size);
+    packet.set(new Uint8Array(await blob.arrayBuffer()), HEADER);
+    return packet;
   }
 
   async show(buffer) {
@@ -159,7 +210,7 @@ class Live {
     this.waiting.delete(number);
     if (this.again) this.send();  // a picture that was left out may go now: the camera's newest
     if (flags & DROPPED) return;
-    const picture = await createImageBitmap(new Blob([buffer.slice(MOVED_HEADER)], { type: "image/jpeg" }));
+    const picture = await decoded(new Uint8Array(buffer, MOVED_HEADER));
     if (number && number < this.last) return picture.close();
     this.last = number;
     this.draw(picture);
@@ -257,6 +308,17 @@ class Live {
   veil(text) {
     const veil = this.find(".veil");
     if (veil.textContent !== text) veil.textContent = text;
+  }
+}
+
+// A JPEG to draw; without a detour through the browser's store of blobs where it has a decoder of its own.
+async function decoded(data) {
+  if (typeof ImageDecoder !== "function") return createImageBitmap(new Blob([data], { type: "image/jpeg" }));
+  const decoder = new ImageDecoder({ data, type: "image/jpeg" });
+  try {
+    return (await decoder.decode()).image;
+  } finally {
+    decoder.close();
   }
 }
 

@@ -9,7 +9,7 @@ import cv2
 import pytest
 from started import started_studio
 
-from studio.live_worker import jpeg_of
+from studio.live_pictures import jpeg_of
 from studio.store import Store
 from visiongen.media import probe, read_frames
 from visiongen.samples import sample

@@ -17,9 +17,10 @@ from renders import sample_settings, wait_for
 from studio.jobs import JobQueue
 from studio.settings import Part
 from studio.store import Store
-from visiongen import load_motion
+from visiongen import MotionSettings, load_motion
 from visiongen.errors import VisionGenError
 from visiongen.marking.badge import badge_place
+from visiongen.samples import sample
 
 
 def frame_count(path) -> int:
@@ -114,6 +115,26 @@ def test_preview_is_a_frame_of_the_result(finished_run, job_queue):
         frames = [frame.to_ndarray(format="rgb24").astype(float) for frame in container.decode(video=0)]
     errors = [np.abs(shown - frame).mean() for frame in frames]
     assert int(np.argmin(errors)) == 8 and errors[8] < 3
+
+
+@pytest.mark.slow
+def test_the_preview_of_a_frame_of_the_clip_is_registered_as_the_render_is(store, job_queue, tmp_path):
+    """A portrait that is a frame of its own driving clip moves by the clip's own pixels, in the preview, too."""
+    own = tmp_path / "own.png"
+    driving = str(sample("driving.mp4"))
+    job_queue.ask({"do": "frame", "path": driving, "time": 0.0, "out": str(own)})
+    settings = sample_settings(
+        portrait=str(own), driving=driving, generator=Part(name="vae-gan"), size=None, full=False, mark="none",
+        exporter=Part(name="mp4", options={"crf": 8}), motion=MotionSettings(mode="absolute"),
+    )  # fmt: skip
+    job = wait_for(job_queue, job_queue.submit(settings, "tests"))
+    assert job.state == "done", job.message
+    with av.open(str(store.get(job.id).file("result.mp4"))) as container:
+        rendered = [frame.to_ndarray(format="rgb24").astype(float) for frame in container.decode(video=0)][10]
+    shown = opened(io.BytesIO(job_queue.preview(settings, 10)))
+    alone = settings.replace(generator=Part(name="vae-gan", options={"register": False}))
+    apart = np.abs(opened(io.BytesIO(job_queue.preview(alone, 10))) - rendered).mean()
+    assert np.abs(shown - rendered).mean() < 0.5 * apart, "but for the encoder and the invisible mark, the same frame"
 
 
 def test_every_preview_carries_the_visible_mark(finished_run, job_queue):

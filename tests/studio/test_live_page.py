@@ -23,10 +23,11 @@ from websockets.sync.client import connect
 
 from studio import live_route
 from studio.live_measuring import joined
+from studio.live_pictures import as_jpeg, jpeg_of, picture_of
 from studio.live_protocol import CameraPicture, MovedPicture, read_message
 from studio.live_recording import Recording, at_constant_rate
 from studio.live_route import PATH, is_same_origin, is_unfinished, issue_ticket, routes, ticket, update_ticket
-from studio.live_worker import LatestPicture, jpeg_of, picture_of
+from studio.live_worker import LatestPicture
 from studio.store import Store
 from visiongen import MotionSettings, extract_motion, fit_motion, place, prepare_portrait
 from visiongen.landmarks import FaceMesh
@@ -155,6 +156,32 @@ def test_what_is_no_jpeg_is_no_picture(data):
     assert picture_of(data) is None
 
 
+def planes_of(pixels: np.ndarray) -> bytes:
+    """A camera's picture (H, W, 3) as a browser gives its planes."""
+    height, width = pixels.shape[:2]
+    return (
+        b"YU"
+        + width.to_bytes(2, "big")
+        + height.to_bytes(2, "big")
+        + cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420).tobytes()
+    )
+
+
+def test_planes_are_the_mirrored_picture(camera):
+    picture = picture_of(camera[0])
+    given = planes_of(picture[:, ::-1].copy())
+    assert np.abs(picture_of(given).astype(int) - picture).mean() < 3, "colours are kept at half the size"
+    kept = as_jpeg(given)
+    assert kept[:2] == b"\xff\xd8" and np.abs(picture_of(kept).astype(int) - picture).mean() < 4
+    assert as_jpeg(camera[0]) is camera[0]
+
+
+@pytest.mark.parametrize("change", [lambda b: b[:-1], lambda b: b + b"x", lambda b: b[:4], lambda b: b[:2] + b"\xff" * 4,
+                                    lambda b: b[:2] + bytes(4), lambda b: b[:3] + b"\xef" + b[4:]])  # fmt: skip
+def test_planes_that_do_not_fit_their_size_are_no_picture(camera, change):
+    assert picture_of(change(planes_of(picture_of(camera[0])))) is None
+
+
 def test_a_huge_picture_is_left_out():
     assert picture_of(jpeg_of(np.zeros((40, 2000, 3), np.uint8))) is None
 
@@ -184,7 +211,9 @@ def test_a_camera_moves_the_portrait_and_is_recorded(port, store, camera):
         link.send(json.dumps({"do": "record"}))
         moved = []
         for number in range(1, 31):
-            link.send(CameraPicture(number, number / 25, camera[number]).pack())
+            # Browsers send the one or the other.
+            data = camera[number] if number % 2 else planes_of(picture_of(camera[number])[:, ::-1].copy())
+            link.send(CameraPicture(number, number / 25, data).pack())
             moved.append(MovedPicture.unpack(link.recv(timeout=60)))
         assert [one.number for one in moved] == list(range(1, 31)), "one answer for each picture, in order"
         assert all(one.visible and not one.dropped for one in moved)

@@ -41,7 +41,7 @@ class DriverFrames:
         """
         self._clip = clip
         self._frames: Iterator[FrameBatch] | None = None
-        self._crop_from_driver = crop_from_driver
+        self.crop_from_driver = crop_from_driver
 
     def frames(self, times: np.ndarray) -> list[np.ndarray]:
         """The driving frames at some times (s, rising from call to call), each (SIDE, SIDE, 3) at the portrait's place;
@@ -50,7 +50,7 @@ class DriverFrames:
             self._frames = media.read_frames(_from(self._clip, float(times[0])), batch_size=1)
             self._begun = float(times[0])
         drivers = (frame for frame in map(self._at, times) if frame is not None)
-        return [laid_over(frame, self._crop_from_driver) for frame in drivers]
+        return [laid_over(frame, self.crop_from_driver) for frame in drivers]
 
     def _at(self, time: float) -> np.ndarray | None:
         for batch in self._frames:

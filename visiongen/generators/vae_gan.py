@@ -50,6 +50,18 @@ class VaeGanGenerator:
         with self._driver(prepared, motion) as driver:
             yield from self._render(prepared, motion, driver)
 
+    def render_frame(self, portrait: Portrait, motion: MotionTrack, frame: int) -> FrameBatch:
+        """See `visiongen.hookspecs.FrameGenerator`."""
+        prepared, part = self._prepare(portrait), slice(frame, frame + 1)
+        if prepared.aligned is None or prepared.aligned[0] is not motion:  # looking for it takes longer than a frame
+            with self._driver(prepared, motion) as found:
+                prepared.aligned = motion, None if found is None else found.crop_from_driver
+        seen, crop_from_driver = [], prepared.aligned[1]
+        if crop_from_driver is not None:
+            with DriverFrames(motion.clip, crop_from_driver) as driver:
+                seen = driver.frames(motion.times[part])
+        return self._batch(prepared, target_landmarks(portrait, motion, part), motion.times[part], seen)
+
     def _driver(self, prepared: _PreparedPortrait, motion: MotionTrack) -> DriverFrames | nullcontext[None]:
         found = driver_frames(prepared.portrait, motion, picture=prepared.small) if self._options.register else None
         return found or nullcontext()
@@ -175,6 +187,8 @@ class _PreparedPortrait:
         self.field = MotionField(self.source, matte)
         self._background = [np.float32(plane) for plane in cv2.split(still_background(portrait.crop, matte))]
         self.code = generator.encode(small, drawn_maps(self.source), matte)
+        self.aligned: tuple[MotionTrack, np.ndarray | None] | None = None
+        """The motion of which a single frame was asked for last, and `DriverFrames.crop_from_driver` for it."""
 
     def compose(self, flow: np.ndarray, painted: np.ndarray) -> np.ndarray:
         """The frame (side, side, 3) uint8 at the crop's resolution.
