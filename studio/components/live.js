@@ -1,6 +1,7 @@
 // Camera pictures to the server, moved portraits back. At most two are on their way, so that the delay stays short; where
 // the machine is slower than the camera, pictures in between are left out.
 const ON_THE_WAY = 2, SEND_WIDTH = 320, QUALITY = 0.8, HEADER = 12, MOVED_HEADER = 20;
+const MIRROR_EVERY = 4;  // camera pictures: shown whole, the camera's own picture takes a fifth of the moved one's rate
 const VISIBLE = 1, CALIBRATED = 2, DROPPED = 4;
 const PLANES = [0x59, 0x55], PLANES_HEADER = 6;  // "YU", width, height: see studio/live_protocol.py
 
@@ -17,6 +18,8 @@ class Live {
     this.root = root.querySelector(".live");
     this.out = this.find(".out").getContext("2d");
     this.video = this.find(".in");
+    this.mirror = this.find(".mirror").getContext("2d");
+    this.pictures = 0;
     this.small = document.createElement("canvas");
     this.waiting = new Map();
     this.shown = [];
@@ -129,10 +132,20 @@ class Live {
     const next = () => {
       if (this.socket !== socket || !this.ready) return;
       this.send();
+      if (this.pictures++ % MIRROR_EVERY === 0) this.reflect();
       if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(next);
       else requestAnimationFrame(next);
     };
     next();
+  }
+
+  // Who sits before the camera, small and a few times a second: enough to sit right, and cheap.
+  reflect() {
+    const { canvas } = this.mirror, { videoWidth, videoHeight } = this.video;
+    if (!videoWidth) return;
+    const height = Math.round((canvas.width * videoHeight) / videoWidth);
+    if (canvas.height !== height) canvas.height = height;
+    this.mirror.drawImage(this.video, 0, 0, canvas.width, height);
   }
 
   send() {

@@ -18,7 +18,7 @@ Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium
 class Mp4Options:
     """Settings of the `mp4` exporter."""
 
-    crf: int = field(default=16, metadata={"range": (1, 51), "step": 1})
+    crf: int = field(default=14, metadata={"range": (1, 51), "step": 1})
     """Quality of H.264, 1 (nearly lossless) to 51 (worst); 16 looks like the original."""
     preset: Preset = "veryfast"
     """Speed of the encoder: the slower, the smaller the file at the same quality."""
