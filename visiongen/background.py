@@ -78,7 +78,7 @@ def still_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """
     height, width = image.shape[:2]
     person = matte.astype(np.float32) / (255 if matte.dtype == np.uint8 else 1)
-    reach = max(3, max(matte.shape) // 32) | 1  # hair is finer than the matte: keep clear of its rim
+    reach = max(3, max(matte.shape) // 16) | 1  # hair is finer than the matte: keep clear of its rim
     person = cv2.dilate(person, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     # What is continued is smooth: a small picture of it is enough, whatever the size of the image.
     shrink = min(1.0, _FILL_SIDE / max(height, width))
