@@ -17,6 +17,7 @@ from functools import cache
 import cv2
 import numpy as np
 
+from visiongen.drawing import SUBPIXEL, fixed
 from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
 from visiongen.neck import Neck
 from visiongen.pose import face_model, fit_head
@@ -49,7 +50,6 @@ such turns and digs holes into a cheek that comes into sight."""
 _AT_THE_HEAD = 0.85
 """Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
-_SUBPIXEL = 4  # fractional bits of OpenCV's polygon corners
 _FINER = 4  # times finer, small openings are drawn before they are averaged
 
 
@@ -106,22 +106,21 @@ class MotionField:
         self._normals = _normals(self._skull.vertices[triangles().T])
         self._outline = self._skull.silhouette(self._skull.vertices)
         self._matte = None if matte is None else np.float32(matte)
-        self._was = self._where_the_head_was()
+        self._was = None if matte is None else self._where_the_head_was()
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
 
     def _where_the_head_was(self) -> np.ndarray:
         """(G, G) float32 in [0, 1]: within the portrait's silhouette, and what the matte has beside it, hair and ears; but not
         below the ears, where hair and shoulders may stay behind."""
         within = np.zeros((GRID, GRID), np.uint8)
-        cv2.fillPoly(within, [_fixed(self._outline)], 1, shift=_SUBPIXEL)
+        cv2.fillPoly(within, [fixed(self._outline * GRID)], 1, shift=SUBPIXEL)
         was = np.float32(cv2.erode(within, np.ones((3, 3))))  # at its rim the silhouette is half background
-        if self._matte is not None:
-            lobes, jaws = (self.source[list(pair), :2].mean(0) for pair in (_EAR_LOBES, _JAW_CORNERS))
-            down = jaws - lobes
-            below = (pixel_centres(GRID) - lobes) @ (down / max(float(down @ down), 1e-9))
-            distance = cv2.distanceTransform(1 - within, cv2.DIST_L2, 3) / GRID
-            beside = np.clip(2 - distance / (_BESIDE * self.face_width), 0, 1) * np.clip(1 - below, 0, 1)
-            was = np.maximum(was, cv2.dilate(self._matte, np.ones((3, 3))) * beside.astype(np.float32))
+        lobes, jaws = (self.source[list(pair), :2].mean(0) for pair in (_EAR_LOBES, _JAW_CORNERS))
+        down = jaws - lobes
+        below = (pixel_centres(GRID) - lobes) @ (down / max(float(down @ down), 1e-9))
+        distance = cv2.distanceTransform(1 - within, cv2.DIST_L2, 3) / GRID
+        beside = np.clip(2 - distance / (_BESIDE * self.face_width), 0, 1) * np.clip(1 - below, 0, 1)
+        was = np.maximum(was, cv2.dilate(self._matte, np.ones((3, 3))) * beside.astype(np.float32))
         return cv2.GaussianBlur(was, (0, 0), 1.0)
 
     def towards(self, targets: np.ndarray) -> list[DenseMotion]:
@@ -184,7 +183,7 @@ class MotionField:
         person = maps[1] if self._matte is None else np.maximum(maps[1], self._belongs(candidates[0]))
         held = self._held(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)), rotation)
         held *= 1 - cv2.dilate(np.maximum(maps[7], maps[8]), np.ones((5, 5)))  # eyes and mouth are the network's
-        for other in candidates[1:]:
+        for other in candidates[1:] if held.any() else ():
             other += held[..., None] * (candidates[0] - other)
         return DenseMotion(candidates, prior, maps, self._vanished(person), held)
 
@@ -196,6 +195,8 @@ class MotionField:
         """How far what is `head` is so surely: not at its rim, and not before the head has turned, when hair and cheeks
         are better known to the network."""
         turned = np.clip((self._skull.turned_away(rotation) - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
+        if turned == 0:  # most frames
+            return np.zeros((GRID, GRID), np.float32)
         inner = cv2.erode(head.astype(np.float32), np.ones((5, 5)))
         return np.float32(turned) * cv2.GaussianBlur(inner, (0, 0), 1.0)
 
@@ -219,7 +220,7 @@ class MotionField:
         second head behind), fading to stillness."""
         mask = np.zeros((GRID, GRID), np.uint8)
         for outline in (self._skull.silhouette(vertices), self._outline):
-            cv2.fillPoly(mask, [_fixed(outline)], 1, shift=_SUBPIXEL)
+            cv2.fillPoly(mask, [fixed(outline * GRID)], 1, shift=SUBPIXEL)
         distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3) / GRID
         near = np.clip(1 - distance / (_FADE * self.face_width), 0, 1)
         prior = np.zeros((len(CANDIDATES), GRID, GRID), np.float32)
@@ -232,15 +233,15 @@ def drawn_maps(points: np.ndarray) -> np.ndarray:
     """`SOURCE_MAPS` of one face: (4, G, G) float32 in [0, 1], from landmarks (478, 3) in crop units."""
     flat = points[:, :2]
     maps = np.zeros((4, GRID, GRID), np.uint8)
-    cv2.fillPoly(maps[0], [_fixed(flat[list(FACE_OVAL)])], 255, cv2.LINE_AA, shift=_SUBPIXEL)
+    cv2.fillPoly(maps[0], [fixed(flat[list(FACE_OVAL)] * GRID)], 255, cv2.LINE_AA, shift=SUBPIXEL)
     for channel, rings in ((1, (INNER_LIPS,)), (2, (RIGHT_EYE, LEFT_EYE))):
         for ring in rings:
             _draw_small(maps[channel], flat[list(ring)])
     for iris in (RIGHT_IRIS, LEFT_IRIS):
         radius = np.linalg.norm(flat[list(iris[1:])] - flat[iris[0]], axis=1).mean() * GRID
-        centre = _fixed(flat[iris[0]][None])[0, 0]
+        centre = fixed(flat[iris[0]][None] * GRID)[0, 0]
         if np.isfinite(radius):
-            cv2.circle(maps[3], centre, max(1, round(radius * 2**_SUBPIXEL)), 255, -1, cv2.LINE_AA, shift=_SUBPIXEL)
+            cv2.circle(maps[3], centre, max(1, round(radius * 2**SUBPIXEL)), 255, -1, cv2.LINE_AA, shift=SUBPIXEL)
     result = maps.astype(np.float32) / 255
     result[3] *= result[2]  # lids cover the iris
     return result
@@ -256,16 +257,10 @@ def _draw_small(target: np.ndarray, ring: np.ndarray) -> None:
     if right <= left or bottom <= top:
         return
     fine = np.zeros((_FINER * (bottom - top), _FINER * (right - left)), np.uint8)
-    corners = _fixed(ring, _FINER * GRID) - np.array([left, top], np.int32) * (_FINER << _SUBPIXEL)
-    cv2.fillPoly(fine, [corners], 255, cv2.LINE_8, shift=_SUBPIXEL)
+    corners = fixed(ring * (_FINER * GRID)) - np.array([left, top], np.int32) * (_FINER << SUBPIXEL)
+    cv2.fillPoly(fine, [corners], 255, cv2.LINE_8, shift=SUBPIXEL)
     part = target[top:bottom, left:right]
     np.maximum(part, cv2.resize(fine, part.shape[::-1], interpolation=cv2.INTER_AREA), out=part)
-
-
-def _fixed(points: np.ndarray, side: int = GRID) -> np.ndarray:
-    """Polygon (N, 2) in crop units as OpenCV's fixed-point corners on a grid, which count from pixel centres."""
-    pixels = np.clip(points * side - 0.5, -4 * side, 5 * side)
-    return np.round(pixels * 2**_SUBPIXEL).astype(np.int32)[:, None]
 
 
 def _normals(corners: np.ndarray) -> np.ndarray:

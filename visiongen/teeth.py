@@ -3,8 +3,8 @@
 What an open mouth shows is a matter of geometry: lips move over teeth that stay where they are. So a smile bares the upper
 row, a dropped jaw takes the lower row along, and a turned head shows them from the side, whoever drives.
 
-Sizes are averages of adults in millimetres (Ash & Nelson, "Wheeler's dental anatomy", 8th ed., 2003, tables of chapters 6 to
-12), brought to a face by the width of its mouth.
+Sizes are rounded averages of adults in millimetres, brought to a face by the width of its mouth; the levels of the edges were
+fitted to real mouths (docs/training.md).
 """
 
 from __future__ import annotations
