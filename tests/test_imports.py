@@ -29,6 +29,7 @@ LAYERS = (
         "neck",
         "flow",
         "registration",
+        "feedback",
         "drawing",
         "teeth",
         "mouth",

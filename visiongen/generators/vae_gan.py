@@ -12,9 +12,9 @@ import torch
 
 from visiongen.background import person_matte, still_background
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait, stacked
-from visiongen.drawing import lay_over
-from visiongen.eyes import with_exact_eyes
-from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps, half_steps, resize_flow, warp_half_steps
+from visiongen.feedback import correction
+from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps
+from visiongen.generators.composer import Composer
 from visiongen.generators.driver import DriverFrames, driver_frames
 from visiongen.generators.inner_maps import inner_maps
 from visiongen.generators.options import VaeGanOptions
@@ -25,7 +25,6 @@ from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode, layers
 from visiongen.registration import registered
-from visiongen.unseen import Unseen
 
 _BATCH_PIXELS = 2 << 20
 """Of all frames of a batch, at the crop's resolution: what is computed for each takes 50 bytes a pixel."""
@@ -87,14 +86,14 @@ class VaeGanGenerator:
     ) -> FrameBatch:
         """Frames with the landmarks at `targets` (B, 478, 3), and the driving frames `seen` that the portrait can be
         registered with, (SIDE, SIDE, 3); none where it cannot, fewer where the clip breaks off."""
-        source = prepared.source
         dense = prepared.field.towards(targets)
         dense = [registered(d, prepared.small, frame) for d, frame in zip(dense, seen)] + dense[len(seen) :]
         motion, painted = self.paint(prepared, dense)
         frames = []
         for flow, layer, target in zip(motion.flow.cpu().numpy(), painted, targets, strict=True):
-            full = with_exact_eyes(resize_flow(flow, prepared.portrait.crop.shape[0]), source, target)
-            frames.append(lay_over(prepared.compose(full, layer), prepared.unseen(target)))
+            looks = self._options.feedback == "always" or (self._options.feedback == "registered" and seen)
+            shift = correction(prepared.preview.frame(flow, layer, target), target) if looks else None
+            frames.append(prepared.composer.frame(flow, layer, target, shift))
         return FrameBatch(pixels=stacked(frames), times=times)
 
     def explain(self, portrait: Portrait, motion: MotionTrack, frame: int) -> list[InnerMap]:
@@ -179,31 +178,17 @@ class _PreparedPortrait:
     def __init__(self, generator: VaeGanGenerator, portrait: Portrait) -> None:
         self.portrait = portrait
         self.source = source_landmarks(portrait)
-        self.unseen = Unseen(portrait.crop, self.source)
-        self._crop = half_steps(portrait.crop)
-        self._side = portrait.crop.shape[0]
         self.small = small = resized(portrait.crop, SIZE)
         matte = person_matte(portrait.crop, GRID)
         self.field = MotionField(self.source, matte)
-        self._background = [np.float32(plane) for plane in cv2.split(still_background(portrait.crop, matte))]
+        background = still_background(portrait.crop, matte)
+        self.composer = Composer(portrait.crop, background, self.source)
+        same = portrait.crop.shape[0] == SIZE
+        self.preview = self.composer if same else Composer(small, resized(background, SIZE), self.source)
+        """Frames to look at."""
         self.code = generator.encode(small, drawn_maps(self.source), matte)
         self.aligned: tuple[MotionTrack, np.ndarray | None] | None = None
         """The motion of which a single frame was asked for last, and `DriverFrames.crop_from_driver` for it."""
-
-    def compose(self, flow: np.ndarray, painted: np.ndarray) -> np.ndarray:
-        """The frame (side, side, 3) uint8 at the crop's resolution.
-
-        Args:
-            flow: (side, side, 2) crop units.
-            painted: (5, G, G), see `VaeGanGenerator.paint`.
-        """
-        size = (self._side, self._side)
-        *light, own, still = (cv2.resize(layer, size, interpolation=cv2.INTER_LINEAR) for layer in painted)
-        planes = []
-        for moved, own_light, background in zip(cv2.split(warp_half_steps(self._crop, flow)), light, self._background):
-            plane = cv2.accumulateProduct(still, background, own_light)  # added in place: few passes over the memory
-            planes.append(cv2.add(plane, cv2.multiply(moved, own, dtype=cv2.CV_32F), dtype=cv2.CV_8U))
-        return cv2.merge(planes)
 
 
 def resized(picture: np.ndarray, size: int) -> np.ndarray:

@@ -1,0 +1,55 @@
+"""From a network's motion and layers to a frame, at the crop's resolution or at any other."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from visiongen import feedback
+from visiongen.drawing import lay_over
+from visiongen.eyes import with_exact_eyes
+from visiongen.flow import half_steps, resize_flow, warp_half_steps
+from visiongen.unseen import Unseen
+
+
+class Composer:
+    """Composes frames of one portrait."""
+
+    def __init__(self, crop: np.ndarray, background: np.ndarray, source: np.ndarray) -> None:
+        """
+        Args:
+            crop: (S, S, 3) uint8 RGB.
+            background: (S, S, 3) uint8, of `visiongen.background.still_background`.
+            source: (478, 3) landmarks of the portrait, crop units.
+        """
+        self._side, self._source = crop.shape[0], source
+        self._crop = half_steps(crop)
+        self._background = [np.float32(plane) for plane in cv2.split(background)]
+        self._unseen = Unseen(crop, source)
+
+    def frame(
+        self, flow: np.ndarray, painted: np.ndarray, target: np.ndarray, shift: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The frame (S, S, 3) uint8.
+
+        Args:
+            flow: (G, G, 2) backward motion, crop units.
+            painted: (5, G, G), see `visiongen.generators.vae_gan.VaeGanGenerator.paint`.
+            target: (478, 3) landmarks, crop units.
+            shift: (G, G, 2) by which the frame is moved in its turn, see `visiongen.feedback.correction`.
+        """
+        full = with_exact_eyes(resize_flow(flow, self._side), self._source, target)
+        if shift is not None:
+            full = feedback.moved(full, shift)
+            painted = np.stack([feedback.moved(layer, shift) for layer in painted])
+            target = feedback.moved_landmarks(target, shift)
+        return lay_over(self._compose(full, painted), self._unseen(target))
+
+    def _compose(self, flow: np.ndarray, painted: np.ndarray) -> np.ndarray:
+        size = (self._side, self._side)
+        *light, own, still = (cv2.resize(layer, size, interpolation=cv2.INTER_LINEAR) for layer in painted)
+        planes = []
+        for moved, own_light, background in zip(cv2.split(warp_half_steps(self._crop, flow)), light, self._background):
+            plane = cv2.accumulateProduct(still, background, own_light)  # added in place: few passes over the memory
+            planes.append(cv2.add(plane, cv2.multiply(moved, own, dtype=cv2.CV_32F), dtype=cv2.CV_8U))
+        return cv2.merge(planes)
