@@ -18,7 +18,7 @@ _GAIN = 0.6
 """Share of the difference that is made up for: with all of it the detector's noise is followed too (jitter 1.04, not .96)."""
 _SIGMA, _FADE = 3.0, 5.0
 """Cells of the grid over which differences are averaged, in the face and at its rim."""
-_MOST = 0.04
+_MOST = 0.1
 """Larger differences, of face widths, are not the picture's but the detector's, which took something else for a face."""
 _THIN = 0.02  # landmarks a cell below which an average is not trusted
 
