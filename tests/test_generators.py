@@ -272,3 +272,12 @@ def test_the_field_of_the_portrait_is_used(portrait, motion, rendered):
     expected = lay_over(warp(portrait.crop, exact), Unseen(portrait.crop, source)(target))
     np.testing.assert_array_equal(pixels(rendered["warp"])[2], expected)
     assert len(place(motion)) == NUM_FRAMES
+
+
+def test_feedback_looks_only_where_it_is_asked_to(portrait, motion, monkeypatch):
+    looked = []
+    monkeypatch.setattr("visiongen.generators.vae_gan.correction", lambda picture, target: looked.append(picture.shape))
+    for feedback, count in (("always", len(motion)), ("registered", 0), ("never", 0)):
+        looked.clear()
+        frames_of(VaeGanGenerator(VaeGanOptions(feedback=feedback), device="cpu"), portrait, motion)
+        assert looked == [(256, 256, 3)] * count

@@ -2,7 +2,7 @@
 
 What the landmarks of a rendered face still lack is measured in the picture itself (analysis by synthesis): a small rendering is
 given to the same detector that read the clip, and the difference, made smooth, moves the frame before it is composed. On
-clips that drive their own first frame one look takes a quarter of AKD away; docs/training.md, Notes.
+clips that drive their own first frame one look takes a fifth of AKD away; docs/training.md, Notes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from visiongen.flow import GRID, pixel_centres
-from visiongen.landmarks import FaceMesh
+from visiongen.landmarks import FaceMesh, nearest_face
 
 _MESH = 468  # landmarks without the irises, which move in their eyes
 _GAIN = 0.6
@@ -32,11 +32,11 @@ def correction(picture: np.ndarray, target: np.ndarray) -> np.ndarray | None:
     Returns:
         (G, G, 2) float32, crop units, for `moved`; None where no face is found, or one somewhere else.
     """
-    with FaceMesh(max_faces=1) as mesh:
-        faces = mesh(picture)
-    if not len(faces):
+    with FaceMesh() as mesh:  # as the clip's faces are found: its graphs are there
+        face = nearest_face(mesh(picture), target * picture.shape[0])
+    if face is None:
         return None
-    found, wanted = faces[0][:_MESH, :2] / picture.shape[0], target[:_MESH, :2]
+    found, wanted = face[:_MESH, :2] / picture.shape[0], target[:_MESH, :2]
     off = wanted - found
     if np.linalg.norm(off, axis=-1).mean() > _MOST * np.ptp(wanted[:, 0]):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -90,9 +91,9 @@ class VaeGanGenerator:
         dense = [registered(d, prepared.small, frame) for d, frame in zip(dense, seen)] + dense[len(seen) :]
         motion, painted = self.paint(prepared, dense)
         frames = []
-        for flow, layer, target in zip(motion.flow.cpu().numpy(), painted, targets, strict=True):
-            looks = self._options.feedback == "always" or (self._options.feedback == "registered" and seen)
-            shift = correction(prepared.preview.frame(flow, layer, target), target) if looks else None
+        looks = {"always": len(targets), "registered": len(seen), "never": 0}[self._options.feedback]
+        for i, (flow, layer, target) in enumerate(zip(motion.flow.cpu().numpy(), painted, targets, strict=True)):
+            shift = correction(prepared.preview.frame(flow, layer, target), target) if i < looks else None
             frames.append(prepared.composer.frame(flow, layer, target, shift))
         return FrameBatch(pixels=stacked(frames), times=times)
 
@@ -181,14 +182,18 @@ class _PreparedPortrait:
         self.small = small = resized(portrait.crop, SIZE)
         matte = person_matte(portrait.crop, GRID)
         self.field = MotionField(self.source, matte)
-        background = still_background(portrait.crop, matte)
-        self.composer = Composer(portrait.crop, background, self.source)
-        same = portrait.crop.shape[0] == SIZE
-        self.preview = self.composer if same else Composer(small, resized(background, SIZE), self.source)
-        """Frames to look at."""
+        self._background = still_background(portrait.crop, matte)
+        self.composer = Composer(portrait.crop, self._background, self.source)
         self.code = generator.encode(small, drawn_maps(self.source), matte)
         self.aligned: tuple[MotionTrack, np.ndarray | None] | None = None
         """The motion of which a single frame was asked for last, and `DriverFrames.crop_from_driver` for it."""
+
+    @cached_property
+    def preview(self) -> Composer:
+        """Composes small frames to look at; most portraits never need it."""
+        if self.portrait.crop.shape[0] == SIZE:
+            return self.composer
+        return Composer(self.small, resized(self._background, SIZE), self.source)
 
 
 def resized(picture: np.ndarray, size: int) -> np.ndarray:
