@@ -2,7 +2,7 @@
 
 What the landmarks of a rendered face still lack is measured in the picture itself (analysis by synthesis): a small rendering is
 given to the same detector that read the clip, and the difference, made smooth, moves the frame before it is composed. On
-clips that drive their own first frame one look takes a fifth of AKD away; docs/training.md, Notes.
+clips that drive their own first frame one look takes a sixth of AKD away; docs/training.md, Notes.
 """
 
 from __future__ import annotations
