@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from studio.restoring import RESTORE
 from studio.session import get_queue, open_page, session_id
 from studio.settings import Settings
 from studio.store import Run
@@ -135,10 +136,11 @@ def _beside(pictures: Sequence[bytes]) -> bytes:
 
 
 def start_remedy(run: Run, settings: Settings) -> None:
-    """Renders again with changed settings, and remembers what it was made from."""
+    """Renders again with changed settings, which Animate then shows, too, and remembers what it was made from."""
     title = run.title if run.title.endswith("(remedied)") else f"{run.title} (remedied)"
     job = get_queue().submit(settings, session_id(), title)
     st.session_state.setdefault(JOBS, {})[job] = run.id
+    st.session_state[RESTORE] = settings.to_dict()
     st.rerun()
 
 

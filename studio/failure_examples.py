@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.settings import Settings
 from visiongen.diagnostics import KINDS
 from visiongen.errors import VisionGenError
-from visiongen.samples import sample
+from visiongen.samples import PROBLEMS, sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +17,6 @@ class FailureExample:
 
     kind: str
     """Of `visiongen.diagnostics.KINDS`; the main one."""
-    clip: str
-    portrait: str = "astronaut.jpg"
     shows: str
     """What happens in it, in a few words."""
 
@@ -30,28 +28,26 @@ class FailureExample:
     def path(self) -> Path | None:
         """The clip; None where this installation has none."""
         try:
-            return sample(self.clip)
+            return sample(PROBLEMS[self.kind][1])
         except VisionGenError:
             return None
 
     def settings(self) -> Settings:
         """The render that shows it."""
-        return Settings(portrait=str(sample(self.portrait)), driving=str(sample(self.clip)))
+        portrait, clip = PROBLEMS[self.kind]
+        return Settings(portrait=str(sample(portrait)), driving=str(sample(clip)))
 
 
 _EXAMPLES = (
-    FailureExample(kind="occluded", clip="problem_occluded.mp4", shows="a hand comes before mouth and cheek"),
-    FailureExample(
-        kind="extreme-pose",
-        clip="problem_turned.mp4",
-        portrait="statue.png",
-        shows="the head turns away from the camera",
-    ),
-    FailureExample(kind="fast-motion", clip="problem_fast.mp4", shows="the head jumps from side to side"),
-    FailureExample(kind="face-lost", clip="problem_lost.mp4", shows="the face is gone for a while"),
-    FailureExample(kind="out-of-frame", clip="problem_cut_off.mp4", shows="the face leaves the picture at its edge"),
-    FailureExample(kind="blur", clip="problem_blurred.mp4", shows="the camera is out of focus"),
-    FailureExample(kind="several-faces", clip="problem_two_faces.mp4", shows="a second person comes into the picture"),
+    FailureExample(kind="occluded", shows="a hand comes before mouth and cheek"),
+    FailureExample(kind="extreme-pose", shows="the head turns away from the camera"),
+    FailureExample(kind="fast-motion", shows="the head jumps from side to side"),
+    FailureExample(kind="face-lost", shows="the face is gone for a while"),
+    FailureExample(kind="out-of-frame", shows="the face leaves the picture at its edge"),
+    FailureExample(kind="blur", shows="the camera is out of focus"),
+    FailureExample(kind="several-faces", shows="a second person comes into the picture"),
+    FailureExample(kind="mouth-opened", shows="the mouth opens, but the portrait's is closed"),
+    FailureExample(kind="unseen-side", shows="the head turns to a side that the portrait hides"),
 )
 
 

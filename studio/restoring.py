@@ -10,7 +10,15 @@ from studio.media_inputs import DRIVING_SOURCES, PORTRAIT_SOURCES, set_driving
 from studio.render_form import restore_controls
 from studio.session import get_queue, get_store
 from studio.settings import Settings
-from studio.uploads import SAMPLE_PORTRAITS, PortraitFile, is_sample, look_at_driving, sample_driving, sample_portrait
+from studio.uploads import (
+    SAMPLE_CLIP,
+    SAMPLE_PORTRAITS,
+    PortraitFile,
+    is_sample,
+    look_at_driving,
+    sample_driving,
+    sample_portrait,
+)
 from visiongen.errors import VisionGenError
 from visiongen.samples import PORTRAIT
 
@@ -44,7 +52,7 @@ def restore(settings: Settings) -> None:
     restore_controls(settings)
     state["fills"] = ((settings.driving, settings.start, settings.end), settings.fills)
     try:
-        if is_sample(settings.driving):
+        if is_sample(settings.driving) and Path(settings.driving).name == SAMPLE_CLIP:
             set_driving(sample_driving(), settings.start, settings.end)
             state["driving_source"] = "Sample"
         else:
@@ -60,7 +68,7 @@ def restore(settings: Settings) -> None:
 
 def _restore_portrait(settings: Settings) -> None:
     state = st.session_state
-    if is_sample(settings.portrait):
+    if is_sample(settings.portrait) and Path(settings.portrait).name in SAMPLE_PORTRAITS.values():
         state["sample_portrait"] = _title(Path(settings.portrait).name)
         state["portrait"], state["portrait_source"] = sample_portrait(state["sample_portrait"]), "Sample"
     elif Path(settings.portrait).is_file():

@@ -14,6 +14,7 @@ from visiongen.diagnostics import KINDS
 
 _EXAMPLE = "failures.example"
 _ORDERS = ("severity", "time")
+_EXAMPLES_ABREAST = 5
 
 
 def finished_runs() -> list[Run]:
@@ -28,8 +29,8 @@ def examples(*, heading: str) -> None:
         st.caption("This installation has no example clips.")
         return
     st.markdown(heading)
-    for row in range(0, len(found), 4):
-        for column, example in zip(st.columns(4), found[row : row + 4]):
+    for row in range(0, len(found), _EXAMPLES_ABREAST):
+        for column, example in zip(st.columns(_EXAMPLES_ABREAST), found[row : row + _EXAMPLES_ABREAST]):
             with column.container(border=True, height="stretch"):
                 _example(example)
 
@@ -40,9 +41,7 @@ def _example(example: FailureExample) -> None:
         st.image(picture, width="stretch", caption=example.shows)
     if st.button(example.title[0].upper() + example.title[1:], key=f"example {example.kind}", width="stretch",
                  help="Renders this clip and shows its failure cases."):  # fmt: skip
-        run = get_queue().submit(example.settings(), session_id(), f"Example: {example.title}")
-        st.session_state[_EXAMPLE] = run
-        remember_run(run)
+        st.session_state[_EXAMPLE] = get_queue().submit(example.settings(), session_id(), f"Example: {example.title}")
         st.toast("The example is being rendered; how far it is stands at the top of this page.")
         st.rerun()
 
@@ -53,6 +52,15 @@ def follow() -> None:
     active = [one for one in started if one and get_store().find(one) and get_queue().job(one).is_active]
     if active:
         follow_jobs(active)
+    _open_finished_example()
+
+
+def _open_finished_example() -> None:
+    """Makes the example the run that is shown, once: while it was rendered, this page showed another one."""
+    example = get_store().find(st.session_state.get(_EXAMPLE) or "")
+    if example is not None and example.state == "done":
+        del st.session_state[_EXAMPLE]
+        remember_run(example.id)
 
 
 def remedied(run: Run) -> None:

@@ -173,6 +173,16 @@ def test_gallery_restores_and_deletes(studio, store, finished_run):
     assert store.find(run.id) is None and "To be removed" not in {one.label for one in app.checkbox}
 
 
+def test_gallery_restores_the_clip_and_picture_of_an_example(studio, store):
+    clip, picture = sample("problem_turned.mp4"), sample("statue_turned.png")
+    settings = sample_settings(driving=str(clip), portrait=str(picture), end=None)
+    run = store.update(store.create(settings, "tests", "Example").id, state="stopped")
+    app = studio(GALLERY, gallery_shown=1000)
+    app.button(key=f"restore {run.id}").click().run()
+    assert (wanted(app).driving, wanted(app).portrait) == (str(clip), str(picture))
+    assert not app.exception and any("free to use" in one.value for one in app.caption)
+
+
 def test_gallery_takes_a_project(studio, store, finished_run, tmp_path):
     data = store.export_project([finished_run.id], tmp_path / "p.zip").read_bytes()
     app = studio(GALLERY)

@@ -13,6 +13,7 @@ from renders import sample_settings, wait_for
 from studio import session
 from studio.failure_cards import before_and_after, grade, map_figure, picture_at, settings_after
 from studio.failure_examples import failure_examples
+from studio.jobs import Job
 from studio.store import Run, Store
 from visiongen.diagnostics import KINDS, Problem, Remedy, save_problems
 from visiongen.media import probe, read_frames
@@ -76,6 +77,24 @@ def test_one_click_renders_with_the_remedy(studio, troubled, job_queue, monkeypa
     settings, _, title = submitted[0]
     assert settings.fills == ((4, 6),) and settings.motion == troubled.settings.motion
     assert title == "Troubled (remedied)"
+    animate = page.switch_page("app_pages/animate.py").run()  # which goes on from there
+    assert [tuple(one) for one in animate.session_state["wanted"]["fills"]] == [(4, 6)]
+
+
+def test_an_example_is_shown_when_it_is_done_though_another_run_was_shown(studio, troubled, job_queue, monkeypatch):
+    store = session._store_at("")
+    example = store.create(sample_settings(), "tests", "Example: face covered")
+    monkeypatch.setattr(job_queue, "submit", lambda *given: example.id)
+    monkeypatch.setattr(job_queue, "job", lambda one: Job(id=one, session="tests", state=store.get(one).state))
+    page = studio(PAGE, run=troubled.id)
+    page.button(key="example occluded").click().run()
+    assert page.selectbox(key="inspect_run").value == troubled.id, "it is not done yet"
+    shutil.copytree(troubled.folder, example.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("run.json"))
+    store.update(example.id, state="done", fps=troubled.fps, frames=troubled.frames, size=troubled.size)
+    page.run()
+    assert page.selectbox(key="inspect_run").value == example.id
+    page.selectbox(key="inspect_run").set_value(troubled.id).run()
+    assert page.selectbox(key="inspect_run").value == troubled.id, "opened once, not again and again"
 
 
 @pytest.mark.slow
