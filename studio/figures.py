@@ -16,6 +16,8 @@ PALETTE = ("#4C9BE8", "#F0932B", "#27AE60", "#EC407A", "#8E6CE0", "#17B8CE", "#C
 """Told apart on light and dark ground; the first two also by people who do not see red and green."""
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _CURSOR = "#E5484D"
+_TITLE = 26
+"""Height of a row's title, px."""
 
 
 def framed(figure: go.Figure, *, height: int, name: str) -> go.Figure:
@@ -109,8 +111,11 @@ def rows_figure(
         row_height: px.
     """
     names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    figure = make_subplots(rows=max(len(rows), 1), cols=1, shared_xaxes=True, vertical_spacing=0.12 / max(len(rows), 1))
-    for number, (title, row) in enumerate(rows.items(), 1):
+    count = max(len(rows), 1)
+    figure = make_subplots(
+        rows=count, cols=1, shared_xaxes=True, subplot_titles=list(rows), vertical_spacing=_TITLE / (row_height * count)
+    )
+    for number, row in enumerate(rows.values(), 1):
         for name, values in row.items():
             index = names.index(name)
             line = _line(
@@ -118,10 +123,13 @@ def rows_figure(
             )
             line.showlegend = number == next(i for i, other in enumerate(rows.values(), 1) if name in other)
             figure.add_trace(line, row=number, col=1)
-        figure.update_yaxes(title_text=title, row=number, col=1)
+    # Beside a row a long title runs into those of the rows above and below.
+    figure.update_annotations(x=0, xanchor="left", font_size=13)
     _cursor(figure, times, frame)
-    figure.update_xaxes(title_text="time, s", row=max(len(rows), 1), col=1)
-    return framed(figure, height=70 + row_height * max(len(rows), 1), name=f"rows {list(rows)}")
+    figure.update_xaxes(title_text="time, s", row=count, col=1)
+    framed(figure, height=90 + row_height * count, name=f"rows {list(rows)}")
+    figure.update_layout(margin_t=30 + _TITLE, legend={"yref": "container", "yanchor": "top", "y": 1})
+    return figure
 
 
 def trajectories_figure(
@@ -149,12 +157,12 @@ def trajectories_figure(
                 name = f"{landmark} {track}" if len(tracks) > 1 else str(landmark)
                 line = _line(times, points[:, landmark, axis], name=name, colour=PALETTE[number % len(PALETTE)],
                              dash=_DASHES[kind % len(_DASHES)], unit=unit)  # fmt: skip
-                line.legendgroup = str(landmark)
+                line.name = line.legendgroup = str(landmark)  # the track is told by the dash, and at the pointer
                 line.showlegend = axis == 0 and kind == 0
                 figure.add_trace(line, row=axis + 1, col=1)
     _cursor(figure, times, frame)
     figure.update_yaxes(title_text="to the right", row=1, col=1)
-    figure.update_yaxes(title_text="down", row=2, col=1)
+    figure.update_yaxes(title_text="down", autorange="reversed", row=2, col=1)  # what is lower in the picture is lower here
     figure.update_xaxes(title_text="time, s", row=2, col=1)
     return framed(figure, height=440, name=f"trajectories {list(landmarks)} {list(tracks)}")
 

@@ -19,6 +19,8 @@ _AT_REST = 0.05
 _LABEL = {"bgcolor": "rgba(0, 0, 0, 0.65)", "font": {"color": "#ffffff"}, "borderpad": 6}
 """Readable on any picture."""
 _SCALE = "Turbo"
+_UNDER_IT = {"orientation": "h", "thickness": 12, "x": 0.5, "y": 0, "yanchor": "bottom", "len": 0.7}
+"""Beside the face, a colour bar leaves it too little room on a small screen."""
 _MOST_STEPS = 150
 """Frames of an animated mesh: more make the page slow."""
 
@@ -176,7 +178,7 @@ def mesh_figure(
         shade = {"color": "#C9A58C"}
         if colour is not None:
             shade = {"intensity": np.nan_to_num(colour[step][:468]), "colorscale": _SCALE, "cmin": 0, "cmax": top,
-                     "colorbar": {"title": colour_title, "thickness": 12}}  # fmt: skip
+                     "colorbar": _UNDER_IT | {"title": {"text": colour_title, "side": "top"}}}  # fmt: skip
         return go.Mesh3d(
             x=vertices[:468, 0], y=vertices[:468, 1], z=vertices[:468, 2], i=triangles[:, 0], j=triangles[:, 1],
             k=triangles[:, 2], flatshading=False, hoverinfo="skip",

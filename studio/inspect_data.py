@@ -66,6 +66,13 @@ class RunData:
             return self.tracks["reference"]
         return first_seen(self.tracks["driving"])
 
+    def own_landmarks(self, size: tuple[int, int]) -> np.ndarray | None:
+        """(478, 3) px of the portrait's picture of height and width `size`; None where a result that is a piece of it does
+        not tell."""
+        if "portrait" in self.tracks:
+            return self.tracks["portrait"]
+        return self.reference("target") if size == self.size("target") else None
+
     @cached_property
     def curves(self) -> dict[str, dict[str, np.ndarray]]:
         """Track -> expression curve -> (T,)."""
@@ -147,9 +154,10 @@ def panels(data: RunData) -> list[Panel]:
     result_size = data.size("target")
     found = []
     if portrait := data.run.file("portrait.png"):
-        same = _size_of(str(portrait)) == result_size
-        tracks = {"portrait": data.reference("target")} if same else {}
-        found.append(Panel(label="Portrait", size=_size_of(str(portrait)), picture=portrait, tracks=tracks))
+        size = _size_of(str(portrait))
+        own = data.own_landmarks(size)
+        tracks = {} if own is None else {"portrait": own}
+        found.append(Panel(label="Portrait", size=size, picture=portrait, tracks=tracks))
     if "driving" in data.names:
         found.append(
             Panel(label="Driver", size=data.size("driving"), frames=data.film("driving"),

@@ -53,7 +53,10 @@ def scene_of(run: Run) -> Scene:
     target, reference = tracks["target"].astype(np.float64), tracks["reference"].astype(np.float64)
     if tuple(int(n) for n in tracks["result_size"]) != image.shape[:2]:
         # The result is a piece of the picture, or another size of it: back into the picture.
-        own = prepare_portrait(picture, face=run.settings.face).landmarks.astype(np.float64)
+        own = tracks.get("portrait")
+        if own is None:  # a run of a studio that did not keep them
+            own = prepare_portrait(picture, face=run.settings.face).landmarks
+        own = own.astype(np.float64)
         rotation, shift, scale = (part[0] for part in fit_similarity(own[None], reference, np.ones(len(own))))
         target, reference = (scale * points @ rotation.T + shift for points in (target, reference))
     shown = target[:, :468, :2]

@@ -143,6 +143,23 @@ def test_charts_mark_the_frame_and_carry_its_number():
         json.loads(figure.to_json())
 
 
+def test_titles_of_rows_stand_above_them_and_do_not_run_into_each_other():
+    titles = ["Likeness (proxy) ↑", "Expression distance (relative), % of face width ↓", "KSR ↑"]
+    figure = rows_figure(np.arange(5) / 25, {title: {"run": np.arange(5)} for title in titles}, row_height=120)
+    assert [one.text for one in figure.layout.annotations] == titles and not figure.layout.yaxis.title.text
+    plots = [axis.domain for axis in (figure.layout.yaxis, figure.layout.yaxis2, figure.layout.yaxis3)]
+    assert [one.y for one in figure.layout.annotations] == [top for _, top in plots]
+    inner = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    assert all((above - top) * inner >= 20 for (above, _), (_, top) in zip(plots, plots[1:])), "no room for a title"
+
+
+def test_trajectories_name_landmarks_once_and_lower_is_lower():
+    figure = trajectories_figure(np.arange(5) / 25, dict.fromkeys(("wanted", "found"), np.zeros((5, 478, 3))), [1, 13])
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["1", "13"]
+    assert {trace.hovertemplate.split(":")[0] for trace in figure.data} >= {"13 wanted", "13 found"}
+    assert figure.layout.yaxis2.autorange == "reversed"
+
+
 def test_one_name_has_one_colour_and_one_entry_in_the_legend():
     times = np.arange(5) / 25
     row = {"driver": times, "result": times}

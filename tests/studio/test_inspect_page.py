@@ -8,15 +8,18 @@ import shutil
 
 import numpy as np
 import pytest
+from renders import sample_settings, wait_for
 
 from studio.inspect_data import marks, panels, run_data
 from studio.inspect_views import VIEWS, follow
 from studio.looking_inside import Insides, dense_motion, displacement, scene_of
 from studio.settings import Part
 from studio.store import Store
+from visiongen import prepare_portrait
 from visiongen.errors import MediaError
 from visiongen.flow import pixel_centres
 from visiongen.generators.targets import source_landmarks, target_landmarks
+from visiongen.samples import sample
 
 PAGE = "app_pages/inspect_frames.py"
 
@@ -137,6 +140,16 @@ def test_panels_are_portrait_driver_and_result(finished_run):
         for points in panel.tracks.values():
             inside = (points[..., :2] > 0) & (points[..., :2] < [panel.size[1], panel.size[0]])
             assert inside[np.isfinite(points[..., 0])].mean() > 0.95
+
+
+def test_the_portrait_keeps_its_landmarks_where_the_result_is_a_piece_of_it(store, job_queue):
+    job = wait_for(job_queue, job_queue.submit(sample_settings(full=False, end=0.2), "tests", "Crop"))
+    assert job.state == "done", job.message
+    run = store.get(job.id)
+    portrait, *_ = panels(run_data(run))
+    points = portrait.tracks["portrait"]
+    assert portrait.size == (640, 640) and np.abs(points - prepare_portrait(sample("cartoon.png")).landmarks).max() < 1
+    assert np.abs(points - run.tracks()["reference"]).max() > 20, "those of the crop are elsewhere"
 
 
 def test_panels_without_a_result_show_the_motion_over_the_portrait(motion_only):
