@@ -17,6 +17,8 @@ from studio.measurements import Measurement, heading, score_of
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _COLUMNS = 3
+_BELOW = {"yref": "container", "yanchor": "bottom", "y": 0, "x": 0}
+"""A legend at the very bottom, under the title of the axis."""
 
 
 def scores_figure(found: Sequence[Measurement], names: Sequence[str], *, row_height: int = 210) -> go.Figure:
@@ -26,6 +28,7 @@ def scores_figure(found: Sequence[Measurement], names: Sequence[str], *, row_hei
     figure = make_subplots(rows=rows, cols=columns, subplot_titles=[heading(name) for name in names],
                            vertical_spacing=min(0.12, 0.3 / rows))  # fmt: skip
     for number, one in enumerate(found):
+        shown = False
         for place, name in enumerate(names):
             if name not in one.scores:
                 continue
@@ -34,23 +37,24 @@ def scores_figure(found: Sequence[Measurement], names: Sequence[str], *, row_hei
             error = {"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low]}
             digits = score_of(name).digits
             figure.add_bar(
-                x=[one.name], y=[value], name=one.name, legendgroup=one.name, showlegend=False,
+                x=[one.name], y=[value], name=one.name, legendgroup=one.name, showlegend=not shown,
                 marker={"color": PALETTE[number % len(PALETTE)]}, error_y=error if high > low else None,
                 text=[f"{value:.{digits}f}"], textposition="outside", cliponaxis=False, textangle=0,
                 width=min(0.8, 0.3 + 0.1 * len(found)),
                 hovertemplate=f"{one.name}: %{{y:.{digits + 1}f}}<extra>{score_of(name).title}</extra>",
                 row=place // columns + 1, col=place % columns + 1,
             )  # fmt: skip
-    shown = [one.name if len(one.name) <= 22 else f"{one.name[:21]}…" for one in found]
-    figure.update_xaxes(tickmode="array", tickvals=[one.name for one in found], ticktext=shown, tickangle=0)
-    return framed(figure, height=60 + row_height * rows, name=f"scores {list(names)}")
+            shown = True
+    figure.update_xaxes(showticklabels=False)  # names are longer than bars are wide: the legend has them
+    framed(figure, height=100 + row_height * rows, name=f"scores {list(names)}")
+    figure.update_layout(margin_b=50, legend=_BELOW)
+    return figure
 
 
 def score_figure(found: Sequence[Measurement], name: str, *, height: int = 210) -> go.Figure:
     """One score of all measurements; colours as in `colours`."""
     figure = scores_figure(found, [name])
-    figure.update_xaxes(showticklabels=False)
-    figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 34, "b": 6})
+    figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 34, "b": 6}, showlegend=False)
     return figure
 
 
@@ -78,8 +82,8 @@ def frames_figure(found: Sequence[Measurement], names: Sequence[str], *, row_hei
             )  # fmt: skip
             drawn.add(one.name)
     figure.update_xaxes(title_text="time, s", row=rows, col=1)
-    framed(figure, height=90 + row_height * rows, name=f"frames {list(names)}")
-    figure.update_layout(legend={"yanchor": "top", "y": -0.12 / rows, "x": 0}, hovermode="x unified")
+    framed(figure, height=130 + row_height * rows, name=f"frames {list(names)}")
+    figure.update_layout(margin_b=90, legend=_BELOW, hovermode="x unified")
     return figure
 
 
@@ -87,7 +91,7 @@ def report_html(figures: Sequence[go.Figure], *, title: str, notes: Sequence[str
     """A page that stands by itself, without network: the charts with Plotly's own code inside.
 
     Args:
-        figures: In their order.
+        figures: In their order; their margins are widened.
         title: Of the page.
         notes: Paragraphs above the charts.
         table: CSV, shown as a table.
@@ -108,5 +112,6 @@ def report_html(figures: Sequence[go.Figure], *, title: str, notes: Sequence[str
         + f"</tr></thead><tbody>{cells}</tbody></table>",
     ]
     for number, figure in enumerate(figures):
+        figure.update_yaxes(automargin=True)  # as in the studio, whose theme does it: margins leave no room for numbers
         parts.append(figure.to_html(full_html=False, include_plotlyjs=number == 0, default_width="100%"))
     return "".join([*parts, "</body></html>"])

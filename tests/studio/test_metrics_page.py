@@ -109,7 +109,9 @@ def test_the_page_to_take_away_stands_by_itself(two):
 
 
 def test_charts_show_every_measurement(two):
-    assert len(scores_figure(two, ["ssim", "own_score"]).data) == 3
+    bars = scores_figure(two, ["own_score", "ssim"])
+    assert len(bars.data) == 3
+    assert sorted(bar.name for bar in bars.data if bar.showlegend) == ["<c>", 'a, "b"'], "each once in the legend"
     assert len(score_figure(two, "ssim").data) == 2
     lines = frames_figure(two, ["ssim"])
     assert len(lines.data) == 2 and list(lines.data[0].x) == pytest.approx([0, 0.04, 0.08])
