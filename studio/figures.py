@@ -15,6 +15,8 @@ from plotly.subplots import make_subplots
 PALETTE = ("#4C9BE8", "#F0932B", "#27AE60", "#EC407A", "#8E6CE0", "#17B8CE", "#C0A030", "#9AA3AF")
 """Told apart on light and dark ground; the first two also by people who do not see red and green."""
 _DASHES = ("solid", "dash", "dot", "dashdot")
+INTERVAL = "#8A94A0"
+"""Lines of confidence intervals, seen on bars and on light and dark ground."""
 _CURSOR = "#E5484D"
 _TITLE = 26
 """Height of a row's title, px."""

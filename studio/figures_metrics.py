@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from studio.figures import PALETTE, framed
+from studio.figures import INTERVAL, PALETTE, framed
 from studio.measurements import Measurement, heading, score_of
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -34,7 +34,7 @@ def scores_figure(found: Sequence[Measurement], names: Sequence[str], *, row_hei
                 continue
             value = one.scores[name]
             low, high = one.intervals.get(name, (value, value))
-            error = {"type": "data", "symmetric": False, "array": [high - value], "arrayminus": [value - low]}
+            error = {"type": "data", "symmetric": False, "color": INTERVAL, "array": [high - value], "arrayminus": [value - low]}
             digits = score_of(name).digits
             figure.add_bar(
                 x=[one.name], y=[value], name=one.name, legendgroup=one.name, showlegend=not shown,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from studio.figures import PALETTE, framed
+from studio.figures import INTERVAL, PALETTE, framed
 from studio.store import Rating, Run
 
 CRITERIA = {
@@ -113,7 +113,7 @@ def opinions_figure(found: Sequence[MeanOpinion]) -> go.Figure:
         reach = [0.0 if math.isnan(own[one].half_width) else own[one].half_width for one in shown]
         figure.add_bar(
             x=shown, y=[own[one].mean - 1 for one in shown], base=1, name=method,
-            marker={"color": PALETTE[number % len(PALETTE)]}, error_y={"type": "data", "array": reach},
+            marker={"color": PALETTE[number % len(PALETTE)]}, error_y={"type": "data", "array": reach, "color": INTERVAL},
             customdata=[[own[one].mean, own[one].count] for one in shown],
             hovertemplate=f"{method}, %{{x}}: %{{customdata[0]:.2f}} (%{{customdata[1]}} ratings)<extra></extra>",
         )  # fmt: skip
