@@ -11,11 +11,12 @@ import numpy as np
 
 from studio.frame_pack import FramePack
 from studio.measurements import heading, of_run, ordered, score_of
+from studio.same_inputs import content_of
 from studio.settings import Settings
 from studio.store import Run
 
 _GAP = 2  # px between pictures beside each other
-_SAME_INPUT = ("portrait", "driving", "start", "end", "face")
+_PIECE = ("start", "end", "face")
 _FILES = ("portrait", "driving")
 _NOT_SETTINGS = ("portrait_name", "driving_name")
 
@@ -32,7 +33,9 @@ class Difference:
 
 def same_input(one: Run, other: Run) -> bool:
     """Both move the same face of the same picture by the same piece of the same clip."""
-    return all(getattr(one.settings, name) == getattr(other.settings, name) for name in _SAME_INPUT)
+    return all(getattr(one.settings, name) == getattr(other.settings, name) for name in _PIECE) and all(
+        content_of(getattr(one.settings, name)) == content_of(getattr(other.settings, name)) for name in _FILES
+    )
 
 
 def settings_that_differ(one: Settings, other: Settings) -> dict[str, tuple[str, str]]:
@@ -43,6 +46,8 @@ def settings_that_differ(one: Settings, other: Settings) -> dict[str, tuple[str,
     for name in names:
         a, b = first.get(name, "default"), second.get(name, "default")
         if a != b and name in _FILES:  # their names, not where they are kept
+            if content_of(a) == content_of(b):
+                continue
             a, b = getattr(one, f"{name}_name"), getattr(other, f"{name}_name")
             b = f"another {b}" if a == b else b
         if a != b:

@@ -15,6 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from studio.figures import INTERVAL, PALETTE, framed
+from studio.same_inputs import content_of
 from studio.store import Rating, Run
 
 CRITERIA = {
@@ -43,7 +44,7 @@ def pairs(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
 
 def _inputs(run: Run) -> tuple:
     one = run.settings
-    return one.portrait, one.driving, one.start, one.end, one.face, one.full
+    return content_of(one.portrait), content_of(one.driving), one.start, one.end, one.face, one.full
 
 
 def next_pair(

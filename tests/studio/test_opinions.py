@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from scipy import stats
 
+from studio.compare_data import same_input, settings_that_differ
 from studio.opinions import (
     CRITERIA,
     half_width,
@@ -19,12 +21,25 @@ from studio.opinions import (
     pairs,
     ratings_csv,
 )
+from studio.project import export_project
 from studio.settings import Part
-from studio.store import Rating
+from studio.store import Rating, Store
 
 
 def rating(run: str, opponent: str, score: int, session: str = "me") -> Rating:
     return Rating(run_id=run, scores=dict.fromkeys(CRITERIA, score), session=session, created=0.0, opponent=opponent)
+
+
+def test_runs_of_an_opened_project_are_paired(finished_run, tmp_path):
+    other = replace(finished_run, id="b", settings=finished_run.settings.replace(generator=Part(name="vae-gan")))
+    unpacked = Store(tmp_path / "other").import_project(export_project([finished_run, other], tmp_path / "p.zip"), "me")
+    assert unpacked[0].settings.portrait != unpacked[1].settings.portrait, "each has a copy of its own"
+    (one,) = pairs(unpacked)
+    assert same_input(*one)
+    assert settings_that_differ(*(run.settings for run in one)).keys() == {"generator"}
+    picture = Path(unpacked[0].settings.portrait)
+    picture.write_bytes(picture.read_bytes() + b"another")
+    assert pairs(unpacked) == [] and not same_input(*one)
 
 
 @pytest.fixture
