@@ -178,7 +178,7 @@ def mesh(data: RunData, frame: int) -> None:
         by = st.selectbox("Colour by", list(kinds), format_func=kinds.get, key="mesh_by", **_KEEP)
         centred = st.toggle("Hold the head in the middle", value=True, key="mesh_centred", **_KEEP)
         animated = st.toggle("Play in 3D", key="mesh_animated", help="Loads up to 150 frames into the chart.", **_KEEP)
-        st.caption("Drag to turn, scroll to zoom; the view stays while you go through the frames.")
+        st.caption("Drag to turn, scroll to zoom. Played in 3D, the view stays as you turned it.")
     with chart:
         figure = (
             _animated(data.run.id, track, by, centred, data)
