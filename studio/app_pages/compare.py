@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -24,6 +26,7 @@ from studio.measurements import heading, of_run, ordered
 from studio.run_choice import choose_run, inspectable_runs
 from studio.session import current_run, open_page, remember_run
 from studio.store import Run
+from visiongen.errors import VisionGenError
 
 _STRIP = 6
 
@@ -72,11 +75,14 @@ def _focus(one: Run, other: Run, labels: tuple[str, str]) -> dict[str, Focus]:
     """Where the faces are, by the names of the films; of the portrait where it is as large as the result."""
     found = {}
     for label, run in zip(labels, (one, other)):
-        data = run_data(run)
+        try:
+            data = run_data(run)
+        except VisionGenError:  # the films can be compared all the same, but not with their faces large
+            continue
         found[label] = focus_on(data.tracks["target"], data.size("target"))
         if "driving" in data.names:
             found["Driver"] = focus_on(data.tracks["driving"], data.size("driving"))
-    if one.settings.full:
+    if one.settings.full and labels[0] in found:
         found["Portrait"] = found[labels[0]]
     return found
 
@@ -206,9 +212,11 @@ def _page() -> None:
     @st.fragment
     def looking() -> None:
         _player(one, other)
-        _table(one, other)
-        _charts(one, other, difference)
-        _strip(one, other, difference)
+        for part in (_table, partial(_charts, difference=difference), partial(_strip, difference=difference)):
+            try:
+                part(one, other)
+            except VisionGenError as error:  # a damaged file costs what is made from it
+                st.error(str(error))
 
     looking()
     if st.button("Look into A", icon=":material/frame_inspect:"):

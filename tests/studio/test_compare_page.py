@@ -129,6 +129,18 @@ def test_a_film_does_not_differ_from_itself_and_differs_from_another(finished_ru
     assert (strip[:, -width:] == cut_out(difference_picture(first, second, frame, amplify=8), (0.5, 0.5, 2.0))).all()
 
 
+def test_damaged_arrays_cost_only_what_is_made_from_them(studio, finished_run, second_run):
+    tracks = finished_run.folder / "tracks.npz"
+    whole = tracks.read_bytes()
+    try:
+        tracks.write_bytes(b"damaged")
+        app = studio(PAGE, run=finished_run.id)
+        assert not app.exception and ["damaged" in one.value for one in app.error] == [True]
+        assert {"Scores", "Frame by frame"} <= {one.value for one in app.subheader}
+    finally:
+        tracks.write_bytes(whole)
+
+
 def test_settings_that_differ_are_named(finished_run):
     settings = finished_run.settings
     assert settings_that_differ(settings, settings) == {}
