@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
-from visiongen.containers import EXACT_COLOURS
 from visiongen.datatypes import DrivingClip, FrameBatch, Provenance
+from visiongen.exporters.planes import planar, unbiased, yuv_from_rgb
 from visiongen.exporters.provenance import as_json
 from visiongen.exporters.sound import cut_sound
 from visiongen.exporters.target import checked_frames, released, whole_file, write_error
@@ -136,7 +135,6 @@ class _Muxer:
     ) -> None:
         self.num_frames = 0
         self.fps = fps
-        self.converter = VideoReformatter()  # one for all frames: a new one each costs more than it does
         self.padding = [(0, 0), (0, size[0] % 2), (0, size[1] % 2), (0, 0)]
         options = video_format.container_options
         self.container = av.open(str(part), "w", format=video_format.container, container_options=options)
@@ -162,14 +160,9 @@ class _Muxer:
         context.time_base = 1 / self.fps
         context.gop_size = max(1, round(2 * self.fps))  # a key frame every two seconds: scrubbing stays quick
         # Players without tags guess by the size, and OpenCV always takes BT.601; so small pictures use that one.
-        matrix = "ITU709" if size[0] > 576 else "SMPTE170M"
-        self.colours = {
-            "dst_colorspace": matrix,
-            "dst_color_range": "MPEG",
-            "interpolation": EXACT_COLOURS,
-            "threads": 1,
-        }
-        context.colorspace = BT709 if size[0] > 576 else BT601
+        is_high = size[0] > 576
+        self.conversion = unbiased(yuv_from_rgb("BT.709" if is_high else "BT.601"))
+        context.colorspace = BT709 if is_high else BT601
         context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
         return video
@@ -179,8 +172,7 @@ class _Muxer:
         if self.padding != [(0, 0)] * 4:
             pixels = np.pad(pixels, self.padding, mode="edge")
         for image in pixels:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            frame = self.converter.reformat(frame, format="yuv420p", **self.colours)
+            frame = av.VideoFrame.from_ndarray(planar(image, self.conversion), format="yuv420p")
             frame.pts, frame.time_base = self.num_frames, 1 / self.fps
             self.num_frames += 1
             self.container.mux(self.video.encode(frame))
