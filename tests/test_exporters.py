@@ -123,6 +123,23 @@ def test_mp4_plays_everywhere(tmp_path: Path) -> None:
     assert data.index(b"moov") < data.index(b"mdat")
 
 
+@pytest.mark.parametrize(
+    "preset, height, same_as", [("auto", 128, "veryfast"), ("auto", 1024, "superfast"), ("veryfast", 1024, "veryfast")]
+)
+def test_the_preset_follows_the_size_only_where_none_is_chosen(
+    tmp_path: Path, preset: str, height: int, same_as: str
+) -> None:
+    written = {}
+    for name in (preset, "veryfast", "superfast"):
+        path = tmp_path / f"{name}.mp4"
+        path.unlink(missing_ok=True)
+        export("mp4", numbered_batches(4, height=height, width=height), path, preset=name)
+        with av.open(str(path)) as container:
+            written[name] = [bytes(packet) for packet in container.demux(video=0)]
+    assert written["veryfast"] != written["superfast"]
+    assert written[preset] == written[same_as]
+
+
 def test_webm_is_vp9(tmp_path: Path) -> None:
     path = target(tmp_path, "webm")
     export("webm", numbered_batches(20), path)

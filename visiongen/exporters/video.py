@@ -27,6 +27,8 @@ AHEAD_BYTES = 256 << 20
 _BYTES_AHEAD = 6
 """Of a pixel that waits: the picture, its half-pixel steps, smaller copies of it."""
 _LEAST_AHEAD, _FAR_ENOUGH = 3, 8
+_MANY_PIXELS = 1024 * 768
+"""From here on encoding, which the frames wait for, holds up the whole job."""
 BT709, BT601, LIMITED_RANGE = 1, 6, 1  # numbers of ISO/IEC 23091-2; 6 is SMPTE 170M
 
 
@@ -45,6 +47,8 @@ class VideoFormat:
     """Option: how many frames the encoder looks ahead."""
     most_ahead: int
     """Frames that it looks ahead where nothing is said."""
+    options_of_many_pixels: dict[str, str] = field(default_factory=dict)
+    """Further options from `_MANY_PIXELS` on."""
     options_of_large: dict[str, str] = field(default_factory=dict)
     """Further options where it cannot look far ahead: threads share one frame instead of each having its own."""
 
@@ -55,14 +59,16 @@ class VideoFormat:
 
 def mp4_format(options: Mp4Options) -> VideoFormat:
     """H.264 and AAC in MP4, its index at the beginning so that it plays while it loads."""
+    preset, quicker = (options.preset, {}) if options.preset != "auto" else ("veryfast", {"preset": "superfast"})
     return VideoFormat(
         container="mp4",
         video_codec="libx264",
         audio_codec="aac",
-        video_options={"crf": str(options.crf), "preset": options.preset},
+        video_options={"crf": str(options.crf), "preset": preset},
         container_options={"movflags": "+faststart"},
         ahead="rc-lookahead",
         most_ahead=40,
+        options_of_many_pixels=quicker,
         options_of_large={"bf": "0", "refs": "1", "x264-params": "sliced-threads=1"},
     )
 
@@ -149,6 +155,8 @@ class _Muxer:
 
     def _add_video(self, video_format: VideoFormat, size: tuple[int, int]) -> av.VideoStream:
         options = dict(video_format.video_options)
+        if size[0] * size[1] >= _MANY_PIXELS:
+            options |= video_format.options_of_many_pixels
         if (ahead := video_format.frames_ahead(*size)) < video_format.most_ahead:
             options[video_format.ahead] = str(ahead)
         if ahead < _FAR_ENOUGH:
