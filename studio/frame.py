@@ -31,11 +31,20 @@ _STYLE = """
 [data-testid="stMultiSelect"] [data-baseweb="tag"] { background: #4456dd; color: #fff; }
 [data-testid="stMetricValue"] { font-size: 1.4rem; }
 [data-testid="stCaptionContainer"] { text-wrap: pretty; }
+.st-key-empty_page { max-width: 44rem; margin: 4vh auto 1rem; padding: 2.2rem 2.4rem 2rem; text-wrap: pretty;
+  border: 1px dashed color-mix(in srgb, currentColor 24%, transparent); border-radius: 1rem;
+  background: color-mix(in srgb, currentColor 3%, transparent); }
+.st-key-empty_page_icon { padding: 0.9rem; border-radius: 50%; background: rgb(102 117 240 / 0.18); margin-bottom: 0.4rem; }
+.st-key-empty_page_icon p span { font-size: 2.4rem !important; line-height: 1; color: #6675f0; }
+.st-key-failure_examples img { aspect-ratio: 1; object-fit: cover; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 4rem 1rem 1.5rem; }
   /* What is made, and the button that makes it, before the inputs. */
   .st-key-workbench > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
     > [data-testid="stColumn"]:last-child { order: -1; }
+  .st-key-empty_page { margin-top: 0; padding: 1.4rem 1rem; }
+  .st-key-failure_examples [data-testid="stHorizontalBlock"] { gap: 0.6rem; }
+  .st-key-failure_examples [data-testid="stColumn"] { min-width: calc(50% - 0.6rem); flex: 1 1 calc(50% - 0.6rem); }
 }
 </style>
 """

@@ -14,9 +14,10 @@ from studio.compare_data import (
     strip_picture,
     telling_frames,
 )
-from studio.compare_start import follow_started, offer_two, variant_form
+from studio.compare_start import JOBS, follow_started, variant_form
 from studio.components import compare_player
 from studio.components.compare import Focus, focus_on
+from studio.empty_page import Example, empty_page
 from studio.figures import clicked_frame, rows_figure
 from studio.frame_pack import frame_pack
 from studio.inspect_data import described, run_data
@@ -183,13 +184,18 @@ def _strip(one: Run, other: Run, difference: Difference) -> None:
 
 
 def _page() -> None:
-    follow_started()
     # Recordings of Live have no landmarks, and so nothing to compare by.
     runs = [run for run in inspectable_runs() if run.state == "done" and run.file("result.mp4")]
     if not runs:
-        st.title("Compare")
-        offer_two()
+        st.title("Compare", anchor=False)
+        empty_page(
+            "compare", "Two results, side by side",
+            "Players that run in step, a slider between two films, what differs in settings, scores and pixels. It takes two "
+            "results of one input: the example is rendered with the network and with the geometry alone.",
+            example=Example(label="Render the example twice", generators=("vae-gan", "warp"), jobs=JOBS),
+        )  # fmt: skip
         return
+    follow_started()
     if len(runs) == 1:
         run = choose_run(runs, label="A (left)", key="compare_a")
         st.info("This is the only result so far. Render its input again with something else to have two.")
