@@ -45,7 +45,7 @@ def portrait_card() -> tuple[PortraitFile | None, int | None]:
     """Chooses a picture and one of its faces: (the picture, number of the face); None for the face where there is
     none."""
     state = st.session_state
-    st.subheader("Portrait", help="A photo, painting, drawing or statue in which a face can be seen.")
+    st.subheader("Portrait", anchor=False, help="A photo, painting, drawing or statue in which a face can be seen.")
     st.segmented_control(
         "Portrait from", PORTRAIT_SOURCES, key="portrait_source", label_visibility="collapsed", **_LINE
     )
@@ -192,7 +192,9 @@ def _drawn(path: str, corners: str, chosen: int) -> np.ndarray:
 def driving_card() -> tuple[DrivingFile | None, float, float | None]:
     """Chooses a clip or a template and a piece of it: (the clip, start, end), s; None for the end: to its end."""
     state = st.session_state
-    st.subheader("Driving clip", help="Who moves: a video of one face, or a motion template saved from one.")
+    st.subheader(
+        "Driving clip", anchor=False, help="Who moves: a video of one face, or a motion template saved from one."
+    )
     st.segmented_control("Clip from", DRIVING_SOURCES, key="driving_source", label_visibility="collapsed", **_LINE)
     {"Sample": _sample_clip, "Upload": _uploaded_clip, "Record": _recorded, "Template": _template}[
         state["driving_source"]
@@ -229,7 +231,7 @@ def _uploaded_clip() -> None:
 def _template() -> None:
     given = st.file_uploader(
         "Motion template", type=[one[1:] for one in TEMPLATES], key="template_upload", label_visibility="collapsed",
-        help="A file that `visiongen animate --save-motion` or the page Gallery wrote: movement without a picture.",
+        help="A file that `visiongen animate --save-motion` or the button Motion below a result gave: movement without a picture.",
     )  # fmt: skip
     _take("driving", given, "template", add_driving)
 

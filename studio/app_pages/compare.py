@@ -101,7 +101,7 @@ def _table(one: Run, other: Run) -> None:
     differing = settings_that_differ(one.settings, other.settings)
     left, right = st.columns([2, 3])
     with left:
-        st.subheader("What differs")
+        st.subheader("What differs", anchor=False)
         if differing:
             st.dataframe(
                 {"Setting": list(differing), "A": [a for a, _ in differing.values()], "B": [b for _, b in differing.values()]},
@@ -117,7 +117,7 @@ def _table(one: Run, other: Run) -> None:
         if speed:
             st.caption(f"Rendered frames a second: {', '.join(speed)}.")
     with right:
-        st.subheader("Scores")
+        st.subheader("Scores", anchor=False)
         rows = score_rows(one, other)
         if rows:
             st.dataframe({name: [row[name] for row in rows] for name in rows[0]}, hide_index=True, width="stretch")
@@ -127,7 +127,7 @@ def _table(one: Run, other: Run) -> None:
 
 
 def _charts(one: Run, other: Run, difference: Difference) -> None:
-    st.subheader("Frame by frame")
+    st.subheader("Frame by frame", anchor=False)
     measured = {name: of_run(run).series for name, run in (("A", one), ("B", other))}
     shared = [name for name in ordered({*measured["A"], *measured["B"]})
               if any(name in series and np.isfinite(series[name]).any() for series in measured.values())]  # fmt: skip
@@ -167,7 +167,7 @@ def _go_to(frame: int) -> None:
 
 
 def _strip(one: Run, other: Run, difference: Difference) -> None:
-    st.subheader("Where they differ most")
+    st.subheader("Where they differ most", anchor=False)
     amplify = st.slider("Amplify the difference", 1, 16, 4, key="compare_amplify", format="%d×", width=320)
     films = [frame_pack(run.folder / "result.mp4") for run in (one, other)]
     chosen = telling_frames(difference.spots, _STRIP)

@@ -29,7 +29,7 @@ def examples(*, heading: str = "") -> None:
         st.caption("This installation has no example clips.")
         return
     if heading:
-        st.markdown(heading)
+        st.markdown(heading, anchors=False)
     with st.container(key="failure_examples"):  # two in a row on small screens, see `studio.frame`
         for row in range(0, len(found), 4):
             for column, example in zip(st.columns(4), found[row : row + 4]):
