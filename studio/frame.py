@@ -31,7 +31,8 @@ _STYLE = """
 [data-testid="stMultiSelect"] [data-baseweb="tag"] { background: #4456dd; color: #fff; }
 /* Where the keyboard is: Streamlit draws nothing round these. */
 :is([data-testid="stTopNavLink"], [data-testid="stSidebarNavLink"], [data-testid="stPageLink-NavLink"],
-  [data-testid="stElementToolbar"] button):focus-visible { outline: 2px solid #6675f0; outline-offset: 2px; border-radius: 0.4rem; }
+  [data-testid="stElementToolbar"] button):focus-visible {
+  outline: 2px solid #6675f0; outline-offset: 2px; border-radius: 0.4rem; }
 [data-testid="stElementToolbar"]:focus-within { opacity: 1; }
 [data-testid="stMetricValue"] { font-size: 1.4rem; }
 [data-testid="stCaptionContainer"] { text-wrap: pretty; }

@@ -231,7 +231,7 @@ def _uploaded_clip() -> None:
 def _template() -> None:
     given = st.file_uploader(
         "Motion template", type=[one[1:] for one in TEMPLATES], key="template_upload", label_visibility="collapsed",
-        help="A file that `visiongen animate --save-motion` or the button Motion below a result gave: movement without a picture.",
+        help="What `visiongen animate --save-motion` or the button Motion below a result wrote: movement without a picture.",
     )  # fmt: skip
     _take("driving", given, "template", add_driving)
 
