@@ -47,8 +47,9 @@ def portrait_card() -> tuple[PortraitFile | None, int | None]:
     state = st.session_state
     st.subheader("Portrait", anchor=False, help="A photo, painting, drawing or statue in which a face can be seen.")
     st.segmented_control(
-        "Portrait from", PORTRAIT_SOURCES, key="portrait_source", label_visibility="collapsed", **_LINE
-    )
+        "Portrait from", PORTRAIT_SOURCES, key="portrait_source", label_visibility="collapsed", **_LINE,
+        on_change=_forget_problem, args=("portrait",),
+    )  # fmt: skip
     {"Sample": _sample_portrait, "Upload": _uploaded_portrait, "Camera": _photographed, "Clip": _frame_of_clip}[
         state["portrait_source"]
     ]()
@@ -88,16 +89,17 @@ def _uploaded_portrait() -> None:
 
 
 def _photographed() -> None:
-    _take("portrait", st.camera_input("Take a picture", key="portrait_camera", label_visibility="collapsed"),
-          "camera", add_portrait)  # fmt: skip
+    # Without a resolution, Streamlit's picture is as small as the column on the screen.
+    given = st.camera_input("Take a picture", key="portrait_camera", label_visibility="collapsed", resolution="720p")
+    _take("portrait", given, "camera", add_portrait, name="camera.jpg")
 
 
-def _take(slot: str, given: Any, source: str, add: Callable[..., Any]) -> None:
-    """Keeps what a widget gives, once."""
+def _take(slot: str, given: Any, source: str, add: Callable[..., Any], name: str = "") -> None:
+    """Keeps what a widget gives, once, under its own name or another one."""
     if given is None or st.session_state.get(f"{slot}_taken") == given.file_id:
         return
     st.session_state[f"{slot}_taken"] = given.file_id
-    _keep(slot, given.getvalue(), given.name, source, add)
+    _keep(slot, given.getvalue(), name or given.name, source, add)
 
 
 def _keep(slot: str, data: bytes, name: str, source: str, add: Callable[..., Any]) -> None:
@@ -195,7 +197,8 @@ def driving_card() -> tuple[DrivingFile | None, float, float | None]:
     st.subheader(
         "Driving clip", anchor=False, help="Who moves: a video of one face, or a motion template saved from one."
     )
-    st.segmented_control("Clip from", DRIVING_SOURCES, key="driving_source", label_visibility="collapsed", **_LINE)
+    st.segmented_control("Clip from", DRIVING_SOURCES, key="driving_source", label_visibility="collapsed", **_LINE,
+                         on_change=_forget_problem, args=("driving",))  # fmt: skip
     {"Sample": _sample_clip, "Upload": _uploaded_clip, "Record": _recorded, "Template": _template}[
         state["driving_source"]
     ]()
@@ -276,6 +279,11 @@ def _piece(driving: DrivingFile) -> tuple[float, float | None]:
 def _show_problem(slot: str) -> None:
     if problem := st.session_state.get(f"{slot}_problem"):
         st.error(problem)
+
+
+def _forget_problem(slot: str) -> None:
+    """What was wrong with a file is of no interest where another source is chosen."""
+    st.session_state[f"{slot}_problem"] = ""
 
 
 def wait_for(task: dict[str, Any], slot: str) -> None:

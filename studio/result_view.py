@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from studio.empty_page import empty_page
 from studio.heard import is_unsigned
 from studio.job_view import stage_times
 from studio.navigation import is_present
@@ -32,7 +33,7 @@ def show_result(run: Run) -> None:
         st.error(run.problem or "This render failed.")
         return
     if run.state == "stopped":
-        st.info("This render was stopped. Change what you like and render again.")
+        empty_page("stop_circle", "This render was stopped", "Change what you like and render again.")
         return
     player(run)
     show_warnings(run)
