@@ -51,8 +51,9 @@ _STYLE = """
   .st-key-preset button p, .st-key-live-portrait button p { font-size: 0.78rem; }
   .st-key-live-portrait button { padding: 0.1rem 0.4rem; }
   .st-key-empty_page { margin-top: 0; padding: 1.4rem 1rem; }
-  .st-key-failure_examples [data-testid="stHorizontalBlock"] { gap: 0.6rem; }
-  .st-key-failure_examples [data-testid="stColumn"] { min-width: calc(50% - 0.6rem); flex: 1 1 calc(50% - 0.6rem); }
+  :is(.st-key-failure_examples, .st-key-job_numbers) [data-testid="stHorizontalBlock"] { gap: 0.6rem; }
+  :is(.st-key-failure_examples, .st-key-job_numbers) [data-testid="stColumn"] {
+    min-width: calc(50% - 0.6rem); flex: 1 1 calc(50% - 0.6rem); }
 }
 </style>
 """
