@@ -168,6 +168,9 @@ def _go_to(frame: int) -> None:
 
 def _strip(one: Run, other: Run, difference: Difference) -> None:
     st.subheader("Where they differ most", anchor=False)
+    if not difference.spots.any():
+        st.caption("Nowhere: the two films are the same, pixel by pixel.")
+        return
     amplify = st.slider("Amplify the difference", 1, 16, 4, key="compare_amplify", format="%d×", width=320)
     films = [frame_pack(run.folder / "result.mp4") for run in (one, other)]
     chosen = telling_frames(difference.spots, _STRIP)
