@@ -31,11 +31,10 @@ class Example:
         """Queues the renders; `empty_page` then shows how far they are."""
         base = Settings(portrait=str(sample("astronaut.jpg")), driving=str(sample("driving.mp4")), end=EXAMPLE_SECONDS)
         offered = components("generator")  # some may be switched off on the page Plugins
-        names = [name for name in self.generators if name in offered]
-        titles = [f"Example · {name}" for name in names] if len(names) > 1 else ["Example"]
         st.session_state[self.jobs] = [
-            get_queue().submit(base.replace(generator=Part(name=name)), session_id(), title)
-            for name, title in zip(names, titles, strict=False)
+            get_queue().submit(base.replace(generator=Part(name=name)), session_id(), "Example")
+            for name in self.generators
+            if name in offered
         ]
 
     def running(self) -> list[str]:

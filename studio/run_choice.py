@@ -69,7 +69,8 @@ def follow_jobs(job_ids: list[str]) -> None:
                 share = min(job.done / job.total, 1.0) if job.total else 0.0
                 left = f", about {job.eta:.0f} s left" if job.eta is not None else ""
                 wait = f"waiting for {job.ahead} other(s)" if job.ahead else (job.stage or "starting")
-                st.progress(share, text=f"{get_store().get(job.id).title}: {wait}{left}")
+                run = get_store().get(job.id)
+                st.progress(share, text=f"{run.title} · {run.settings.generator.name}: {wait}{left}")
         if st.button("Cancel", key=f"cancel {job_ids}"):
             for job in jobs:
                 get_queue().cancel(job.id)

@@ -145,6 +145,7 @@ def test_render_follow_and_result(studio, store):
     assert not app.exception and not app.error
     assert {one.label for one in app.metric} >= {"Stability", "Likeness (proxy)", "Frames"}
     assert any("visiongen animate" in one.value and "--generator warp" in one.value for one in app.code)
+    assert "Motion" in {one.label for one in app.get("download_button")}
     again = studio(run=run_id, view="Result")
     assert "Frames" in {one.label for one in again.metric}, "another session can look at it"
 
