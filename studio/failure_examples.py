@@ -21,6 +21,8 @@ class FailureExample:
     portrait: str = "astronaut.jpg"
     shows: str
     """What happens in it, in a few words."""
+    worst: int
+    """The frame that shows it best."""
 
     @property
     def title(self) -> str:
@@ -40,18 +42,25 @@ class FailureExample:
 
 
 _EXAMPLES = (
-    FailureExample(kind="occluded", clip="problem_occluded.mp4", shows="a hand comes before mouth and cheek"),
+    FailureExample(kind="occluded", clip="problem_occluded.mp4", shows="a hand comes before mouth and cheek", worst=34),
     FailureExample(
         kind="extreme-pose",
         clip="problem_turned.mp4",
         portrait="statue.png",
         shows="the head turns away from the camera",
+        worst=30,
     ),
-    FailureExample(kind="fast-motion", clip="problem_fast.mp4", shows="the head jumps from side to side"),
-    FailureExample(kind="face-lost", clip="problem_lost.mp4", shows="the face is gone for a while"),
-    FailureExample(kind="out-of-frame", clip="problem_cut_off.mp4", shows="the face leaves the picture at its edge"),
-    FailureExample(kind="blur", clip="problem_blurred.mp4", shows="the camera is out of focus"),
-    FailureExample(kind="several-faces", clip="problem_two_faces.mp4", shows="a second person comes into the picture"),
+    FailureExample(kind="fast-motion", clip="problem_fast.mp4", shows="the head jumps from side to side", worst=24),
+    FailureExample(
+        kind="face-lost", clip="problem_lost.mp4", shows="the light goes out, and with it the face", worst=24
+    ),
+    FailureExample(
+        kind="out-of-frame", clip="problem_cut_off.mp4", shows="the face leaves the picture at its edge", worst=30
+    ),
+    FailureExample(kind="blur", clip="problem_blurred.mp4", shows="the camera is out of focus", worst=30),
+    FailureExample(
+        kind="several-faces", clip="problem_two_faces.mp4", shows="a second person comes into the picture", worst=24
+    ),
 )
 
 
