@@ -10,7 +10,6 @@ from studio.run_choice import follow_jobs
 from studio.session import components, get_queue, session_id
 from studio.settings import Part, Settings, part_of
 from studio.store import Run
-from visiongen.samples import sample
 
 _AS_IT_IS = "as in A"
 JOBS = "compare_jobs"
@@ -84,12 +83,3 @@ def follow_started() -> None:
         st.session_state["compare_b"] = done[-1]
         if len(done) > 1:
             st.session_state["compare_a"] = done[0]
-
-
-def offer_two() -> None:
-    """What the page shows while there are not two results: an example one click away."""
-    st.info("To compare, there have to be two results. Render some on the page Animate, or take an example: two seconds of "
-            "the sample media, with the network and with the geometry alone.")  # fmt: skip
-    if st.button("Render the example twice", type="primary", icon=":material/play_arrow:"):
-        base = Settings(portrait=str(sample("astronaut.jpg")), driving=str(sample("driving.mp4")), end=2.0)
-        start([base, base.replace(generator=Part(name="warp"))], ["Example · vae-gan", "Example · warp"])

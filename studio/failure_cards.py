@@ -92,7 +92,7 @@ def card(run: Run, problem: Problem, number: int) -> None:
         with pictures:
             _pictures(run, problem.peak)
         with words:
-            st.markdown(f"#### {problem.title[0].upper()}{problem.title[1:]}")
+            st.markdown(f"#### {problem.title[0].upper()}{problem.title[1:]}", anchors=False)
             span = f"frame {problem.first}" if problem.num_frames == 1 else f"frames {problem.first}–{problem.last}"
             seconds = f"{problem.first / float(run.fps):.2f}–{(problem.last + 1) / float(run.fps):.2f} s"
             st.markdown(f":{colour}-badge[{word} · {problem.severity:.0%}] {span}, {seconds}, worst at {problem.peak}")

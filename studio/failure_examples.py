@@ -19,6 +19,8 @@ class FailureExample:
     """Of `visiongen.diagnostics.KINDS`; the main one."""
     shows: str
     """What happens in it, in a few words."""
+    worst: int
+    """The frame that shows it best."""
 
     @property
     def title(self) -> str:
@@ -39,15 +41,15 @@ class FailureExample:
 
 
 _EXAMPLES = (
-    FailureExample(kind="occluded", shows="a hand comes before mouth and cheek"),
-    FailureExample(kind="extreme-pose", shows="the head turns away from the camera"),
-    FailureExample(kind="fast-motion", shows="the head jumps from side to side"),
-    FailureExample(kind="face-lost", shows="the face is gone for a while"),
-    FailureExample(kind="out-of-frame", shows="the face leaves the picture at its edge"),
-    FailureExample(kind="blur", shows="the camera is out of focus"),
-    FailureExample(kind="several-faces", shows="a second person comes into the picture"),
-    FailureExample(kind="mouth-opened", shows="the mouth opens, but the portrait's is closed"),
-    FailureExample(kind="unseen-side", shows="the head turns to a side that the portrait hides"),
+    FailureExample(kind="occluded", shows="a hand comes before mouth and cheek", worst=34),
+    FailureExample(kind="extreme-pose", shows="the head turns away from the camera", worst=30),
+    FailureExample(kind="fast-motion", shows="the head jumps from side to side", worst=24),
+    FailureExample(kind="face-lost", shows="the light goes out, and with it the face", worst=24),
+    FailureExample(kind="out-of-frame", shows="the face leaves the picture at its edge", worst=30),
+    FailureExample(kind="blur", shows="the camera is out of focus", worst=30),
+    FailureExample(kind="several-faces", shows="a second person comes into the picture", worst=24),
+    FailureExample(kind="mouth-opened", shows="the mouth opens, but the portrait's is closed", worst=34),
+    FailureExample(kind="unseen-side", shows="the head turns to a side that the portrait hides", worst=30),
 )
 
 

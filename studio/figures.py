@@ -164,7 +164,9 @@ def trajectories_figure(
                 figure.add_trace(line, row=axis + 1, col=1)
     _cursor(figure, times, frame)
     figure.update_yaxes(title_text="to the right", row=1, col=1)
-    figure.update_yaxes(title_text="down", autorange="reversed", row=2, col=1)  # what is lower in the picture is lower here
+    figure.update_yaxes(
+        title_text="down", autorange="reversed", row=2, col=1
+    )  # what is lower in the picture is lower here
     figure.update_xaxes(title_text="time, s", row=2, col=1)
     return framed(figure, height=440, name=f"trajectories {list(landmarks)} {list(tracks)}")
 

@@ -34,8 +34,13 @@ def scores_figure(found: Sequence[Measurement], names: Sequence[str], *, row_hei
                 continue
             value = one.scores[name]
             low, high = one.intervals.get(name, (value, value))
-            error = {"type": "data", "symmetric": False, "color": INTERVAL,
-                     "array": [high - value], "arrayminus": [value - low]}
+            error = {
+                "type": "data",
+                "symmetric": False,
+                "color": INTERVAL,
+                "array": [high - value],
+                "arrayminus": [value - low],
+            }
             digits = score_of(name).digits
             figure.add_bar(
                 x=[one.name], y=[value], name=one.name, legendgroup=one.name, showlegend=not shown,

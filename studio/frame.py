@@ -19,8 +19,8 @@ _STYLE = """
 [data-testid="stMain"] h2, [data-testid="stMain"] h3 { padding: 0.15rem 0; }
 .st-key-portrait_source button, .st-key-driving_source button { padding: 0.2rem 0.3rem; min-height: 2rem; }
 .st-key-portrait_source button p, .st-key-driving_source button p { font-size: 0.82rem; }
-.st-key-sample_portrait button { padding: 0.1rem 0.5rem; min-height: 1.8rem; }
-.st-key-sample_portrait button p { font-size: 0.82rem; }
+.st-key-sample_portrait button, .st-key-live-portrait button { padding: 0.1rem 0.5rem; min-height: 1.8rem; }
+.st-key-sample_portrait button p, .st-key-live-portrait button p { font-size: 0.82rem; }
 .st-key-portrait_picture img { max-height: 15.5rem; object-fit: contain; }
 .st-key-preview_slot img, .st-key-job_picture img { max-height: 66vh; object-fit: contain; }
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primary"]:hover {
@@ -29,13 +29,31 @@ _STYLE = """
 [data-testid="stBaseButton-primary"]:disabled { background: transparent; border-color: var(--st-border-color);
   color: inherit; opacity: 0.5; }
 [data-testid="stMultiSelect"] [data-baseweb="tag"] { background: #4456dd; color: #fff; }
+/* Where the keyboard is: Streamlit draws nothing round these. */
+:is([data-testid="stTopNavLink"], [data-testid="stSidebarNavLink"], [data-testid="stPageLink-NavLink"],
+  [data-testid="stElementToolbar"] button):focus-visible {
+  outline: 2px solid #6675f0; outline-offset: 2px; border-radius: 0.4rem; }
+[data-testid="stElementToolbar"]:focus-within { opacity: 1; }
 [data-testid="stMetricValue"] { font-size: 1.4rem; }
 [data-testid="stCaptionContainer"] { text-wrap: pretty; }
+.st-key-empty_page { max-width: 44rem; margin: 4vh auto 1rem; padding: 2.2rem 2.4rem 2rem; text-wrap: pretty;
+  border: 1px dashed color-mix(in srgb, currentColor 24%, transparent); border-radius: 1rem;
+  background: color-mix(in srgb, currentColor 3%, transparent); }
+.st-key-empty_page_icon { padding: 0.9rem; border-radius: 50%; background: rgb(102 117 240 / 0.18); margin-bottom: 0.4rem; }
+.st-key-empty_page_icon p span { font-size: 2.4rem !important; line-height: 1; color: #6675f0; }
+.st-key-failure_examples img { aspect-ratio: 1; object-fit: cover; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 4rem 1rem 1.5rem; }
   /* What is made, and the button that makes it, before the inputs. */
   .st-key-workbench > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
     > [data-testid="stColumn"]:last-child { order: -1; }
+  .st-key-preset button { padding: 0.2rem 0.25rem; min-width: 0; }
+  .st-key-preset button p, .st-key-live-portrait button p { font-size: 0.78rem; }
+  .st-key-live-portrait button { padding: 0.1rem 0.4rem; }
+  .st-key-empty_page { margin-top: 0; padding: 1.4rem 1rem; }
+  :is(.st-key-failure_examples, .st-key-job_numbers) [data-testid="stHorizontalBlock"] { gap: 0.6rem; }
+  :is(.st-key-failure_examples, .st-key-job_numbers) [data-testid="stColumn"] {
+    min-width: calc(50% - 0.6rem); flex: 1 1 calc(50% - 0.6rem); }
 }
 </style>
 """

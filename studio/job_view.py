@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import streamlit as st
@@ -49,8 +50,10 @@ def _draw(job: Job, run: Run) -> None:
     right.button("Cancel", key="cancel_job", on_click=get_queue().cancel, args=(job.id,), icon=":material/stop:",
                  width="stretch")  # fmt: skip
     rate = f"{job.frames_per_second:.1f}" if job.done else "–"
+    with st.container(key="job_numbers"):  # two in a row on small screens, see `studio.frame`
+        columns = st.columns(4)
     for column, (label, value) in zip(
-        st.columns(4),
+        columns,
         (("Frames a second", rate), ("Time left", duration(job.eta)), ("Device", job.device or "–"),
          ("Stage", job.stage or "–")),
     ):  # fmt: skip
@@ -59,7 +62,7 @@ def _draw(job: Job, run: Run) -> None:
     with picture:
         preview = run.file("preview.jpg")
         if preview is not None and job.preview:
-            st.image(_bytes(preview), width="stretch", caption="The newest frame")
+            st.image(_inline(preview), width="stretch", caption="The newest frame")
         else:
             st.skeleton(height=220)
     with charts:
@@ -83,5 +86,7 @@ def stage_times(seconds: dict[str, float]) -> None:
         st.caption("Stages: " + " · ".join(shown))
 
 
-def _bytes(path: Path) -> bytes:
-    return path.read_bytes()
+def _inline(path: Path) -> str:
+    """A picture as a URL that holds it. Streamlit's own URL of a picture is gone when the next one is there, which on a busy
+    machine is before the browser has loaded it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"

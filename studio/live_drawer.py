@@ -12,6 +12,8 @@ import subprocess
 import sys
 from typing import Any
 
+import cv2
+
 from studio.live_pictures import jpeg_of
 from studio.processes import surroundings
 from studio.settings import Settings
@@ -90,6 +92,7 @@ def _serve(read: Any, write: Any) -> None:
         write.flush()
 
     settings = Settings.from_dict(pickle.load(read))
+    cv2.setNumThreads(1)  # its threads wait by spinning, and here several processes share few cores
     try:
         from visiongen.live import LiveDrawer
 

@@ -24,6 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from studio.live_drawer import DrawerProcess, sentence
 from studio.live_pictures import as_jpeg, jpeg_of, picture_of
 from studio.live_protocol import CameraPicture, MovedPicture, read_message, write_message
@@ -242,6 +244,7 @@ def main() -> None:
     write = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    cv2.setNumThreads(1)  # its threads wait by spinning, and here several processes share few cores
     LiveWorker(sys.stdin.buffer, write).run()
     os._exit(0)  # threads wait for pictures that will not come
 

@@ -45,10 +45,11 @@ def portrait_card() -> tuple[PortraitFile | None, int | None]:
     """Chooses a picture and one of its faces: (the picture, number of the face); None for the face where there is
     none."""
     state = st.session_state
-    st.subheader("Portrait", help="A photo, painting, drawing or statue in which a face can be seen.")
+    st.subheader("Portrait", anchor=False, help="A photo, painting, drawing or statue in which a face can be seen.")
     st.segmented_control(
-        "Portrait from", PORTRAIT_SOURCES, key="portrait_source", label_visibility="collapsed", **_LINE
-    )
+        "Portrait from", PORTRAIT_SOURCES, key="portrait_source", label_visibility="collapsed", **_LINE,
+        on_change=_forget_problem, args=("portrait",),
+    )  # fmt: skip
     {"Sample": _sample_portrait, "Upload": _uploaded_portrait, "Camera": _photographed, "Clip": _frame_of_clip}[
         state["portrait_source"]
     ]()
@@ -88,16 +89,17 @@ def _uploaded_portrait() -> None:
 
 
 def _photographed() -> None:
-    _take("portrait", st.camera_input("Take a picture", key="portrait_camera", label_visibility="collapsed"),
-          "camera", add_portrait)  # fmt: skip
+    # Without a resolution, Streamlit's picture is as small as the column on the screen.
+    given = st.camera_input("Take a picture", key="portrait_camera", label_visibility="collapsed", resolution="720p")
+    _take("portrait", given, "camera", add_portrait, name="camera.jpg")
 
 
-def _take(slot: str, given: Any, source: str, add: Callable[..., Any]) -> None:
-    """Keeps what a widget gives, once."""
+def _take(slot: str, given: Any, source: str, add: Callable[..., Any], name: str = "") -> None:
+    """Keeps what a widget gives, once, under its own name or another one."""
     if given is None or st.session_state.get(f"{slot}_taken") == given.file_id:
         return
     st.session_state[f"{slot}_taken"] = given.file_id
-    _keep(slot, given.getvalue(), given.name, source, add)
+    _keep(slot, given.getvalue(), name or given.name, source, add)
 
 
 def _keep(slot: str, data: bytes, name: str, source: str, add: Callable[..., Any]) -> None:
@@ -192,8 +194,11 @@ def _drawn(path: str, corners: str, chosen: int) -> np.ndarray:
 def driving_card() -> tuple[DrivingFile | None, float, float | None]:
     """Chooses a clip or a template and a piece of it: (the clip, start, end), s; None for the end: to its end."""
     state = st.session_state
-    st.subheader("Driving clip", help="Who moves: a video of one face, or a motion template saved from one.")
-    st.segmented_control("Clip from", DRIVING_SOURCES, key="driving_source", label_visibility="collapsed", **_LINE)
+    st.subheader(
+        "Driving clip", anchor=False, help="Who moves: a video of one face, or a motion template saved from one."
+    )
+    st.segmented_control("Clip from", DRIVING_SOURCES, key="driving_source", label_visibility="collapsed", **_LINE,
+                         on_change=_forget_problem, args=("driving",))  # fmt: skip
     {"Sample": _sample_clip, "Upload": _uploaded_clip, "Record": _recorded, "Template": _template}[
         state["driving_source"]
     ]()
@@ -229,7 +234,7 @@ def _uploaded_clip() -> None:
 def _template() -> None:
     given = st.file_uploader(
         "Motion template", type=[one[1:] for one in TEMPLATES], key="template_upload", label_visibility="collapsed",
-        help="A file that `visiongen animate --save-motion` or the page Gallery wrote: movement without a picture.",
+        help="What `visiongen animate --save-motion` or the button Motion below a result wrote: movement without a picture.",
     )  # fmt: skip
     _take("driving", given, "template", add_driving)
 
@@ -274,6 +279,11 @@ def _piece(driving: DrivingFile) -> tuple[float, float | None]:
 def _show_problem(slot: str) -> None:
     if problem := st.session_state.get(f"{slot}_problem"):
         st.error(problem)
+
+
+def _forget_problem(slot: str) -> None:
+    """What was wrong with a file is of no interest where another source is chosen."""
+    st.session_state[f"{slot}_problem"] = ""
 
 
 def wait_for(task: dict[str, Any], slot: str) -> None:

@@ -23,7 +23,7 @@ _KEPT = {"persist_state": "session"}
 def movement_controls() -> MotionSettings:
     """Presets first, sliders after."""
     state = st.session_state
-    st.subheader("Movement", help="How the driver's movement is fitted to the portrait.")
+    st.subheader("Movement", anchor=False, help="How the driver's movement is fitted to the portrait.")
     for option in option_fields(MotionSettings):
         state.setdefault(f"{MOTION}.{option.name}", option.default)
     now = MotionSettings(**{one.name: state[f"{MOTION}.{one.name}"] for one in option_fields(MotionSettings)})
@@ -46,7 +46,7 @@ def _take_preset() -> None:
 
 def making_controls(*, template: bool) -> dict[str, Any]:
     """Generator, enhancers, exporter and the size of the result, as fields of `Settings`."""
-    st.subheader("Making", help="What moves the picture, what improves the frames, and what is written.")
+    st.subheader("Making", anchor=False, help="What moves the picture, what improves the frames, and what is written.")
     generators = components("generator")
     generator = _component("Generator", "generator", generators, default="vae-gan")
     if template and generators[generator.name].needs == "pixels":

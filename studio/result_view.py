@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from studio.empty_page import empty_page
 from studio.heard import is_unsigned
 from studio.job_view import stage_times
 from studio.navigation import is_present
@@ -32,7 +33,7 @@ def show_result(run: Run) -> None:
         st.error(run.problem or "This render failed.")
         return
     if run.state == "stopped":
-        st.info("This render was stopped. Change what you like and render again.")
+        empty_page("stop_circle", "This render was stopped", "Change what you like and render again.")
         return
     player(run)
     show_warnings(run)
@@ -77,14 +78,15 @@ def _actions(run: Run) -> None:
             download(run, exporter, label)
         if run.settings.exporter.name not in ("mp4", "gif", "webm", "webp"):
             download(run, run.settings.exporter.name, run.settings.exporter.name.upper())
+        st.download_button(
+            "Motion", _template(run), file_name=f"{run.id}.npz", icon=":material/motion_photos_on:",
+            key=f"template {run.id}", on_click="ignore",
+            help="A motion template: the movement of this clip alone. It can drive other portraits, see Template above the "
+                 "driving clip.",
+        )  # fmt: skip
         with st.popover("Copy as command", icon=":material/terminal:"):
             st.caption("The same on the command line; the button in its corner copies it.")
             st.code(run.settings.command_line(), language="bash", wrap_lines=True)
-            st.download_button(
-                "Motion template", _template(run), file_name=f"{run.id}.npz", icon=":material/motion_photos_on:",
-                key=f"template {run.id}", on_click="ignore",
-                help="The movement of this clip alone: it can drive other portraits.",
-            )  # fmt: skip
     with st.container(horizontal=True):
         for file, label, icon in (
             ("app_pages/inspect_frames.py", "Inspect", ":material/frame_inspect:"),

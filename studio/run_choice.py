@@ -1,4 +1,4 @@
-"""Choosing finished runs on a page, and what a page offers where there are none."""
+"""Choosing finished runs on a page, and waiting for those that were started there."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import time
 
 import streamlit as st
 
-from studio.session import current_run, get_queue, get_store, remember_run, session_id
-from studio.settings import Settings
+from studio.session import current_run, get_queue, get_store, remember_run
 from studio.store import Run
-from visiongen.samples import sample
 
 
 def inspectable_runs() -> list[Run]:
@@ -58,37 +56,23 @@ def choose_current_run(runs: list[Run]) -> Run:
     return run
 
 
-def offer_example(purpose: str) -> None:
-    """What a page shows before there is anything to look at: why it is empty, and an example one click away."""
-    st.info(f"There is no result to {purpose} yet. Render one on the page Animate, or take an example: two seconds of the "
-            "sample media.")  # fmt: skip
-    queue = get_queue()
-    if st.button("Render the example", type="primary", icon=":material/play_arrow:"):
-        settings = Settings(portrait=str(sample("astronaut.jpg")), driving=str(sample("driving.mp4")), end=2.0)
-        st.session_state["example"] = queue.submit(settings, session_id(), "Example")
-    if "example" in st.session_state:
-        follow_jobs([st.session_state["example"]])
-
-
 def follow_jobs(job_ids: list[str]) -> None:
-    """Progress of jobs; draws the whole page anew when the last one has ended."""
+    """Progress of jobs; draws the whole page anew when the last one has ended, which then says how they ended."""
 
     @st.fragment(run_every=0.5)
     def progress() -> None:
         jobs = [get_queue().job(one) for one in job_ids]
+        if not any(job.is_active for job in jobs):
+            st.rerun()
         for job in jobs:
-            if job.state == "failed":
-                st.error(f"The render failed: {job.message}")
-            elif job.is_active:
+            if job.is_active:
                 share = min(job.done / job.total, 1.0) if job.total else 0.0
                 left = f", about {job.eta:.0f} s left" if job.eta is not None else ""
                 wait = f"waiting for {job.ahead} other(s)" if job.ahead else (job.stage or "starting")
-                st.progress(share, text=f"{get_store().get(job.id).title}: {wait}{left}")
-        if any(job.is_active for job in jobs):
-            if st.button("Cancel", key=f"cancel {job_ids}"):
-                for job in jobs:
-                    get_queue().cancel(job.id)
-        elif any(job.state == "done" for job in jobs):
-            st.rerun()
+                run = get_store().get(job.id)
+                st.progress(share, text=f"{run.title} · {run.settings.generator.name}: {wait}{left}")
+        if st.button("Cancel", key=f"cancel {job_ids}"):
+            for job in jobs:
+                get_queue().cancel(job.id)
 
     progress()

@@ -28,6 +28,7 @@ from visiongen.errors import MediaError
 from visiongen.exporters import check_target, visiongen_exporters
 from visiongen.hookspecs import Exporter
 from visiongen.options import check_options, option_fields
+from visiongen.samples import sample
 
 COMPONENTS = {component.name: component for component in visiongen_exporters()}
 FILES = [name for name, component in COMPONENTS.items() if component.suffixes]
@@ -121,6 +122,30 @@ def test_mp4_plays_everywhere(tmp_path: Path) -> None:
         assert context.color_range == 1 and context.color_primaries == context.color_trc == 1
     data = path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
+
+
+def drifting(height: int, width: int) -> list[np.ndarray]:
+    """A photograph that drifts by some pixels."""
+    photo = media.read_picture(sample("astronaut.jpg"))
+    large = np.array(Image.fromarray(photo).resize((width + 32, height + 32), Image.Resampling.BICUBIC))
+    return [np.ascontiguousarray(large[n : n + height, 3 * n : 3 * n + width]) for n in range(8)]
+
+
+@pytest.mark.parametrize("preset", ["auto", "veryfast"])
+@pytest.mark.parametrize("height", [128, 1024])
+def test_large_frames_are_written_quicker_and_as_well_where_no_preset_is_chosen(
+    tmp_path: Path, preset: str, height: int
+) -> None:
+    frames, packets, errors = drifting(height, height), {}, {}
+    for name in (preset, "veryfast"):
+        path = tmp_path / f"{name}.mp4"
+        path.unlink(missing_ok=True)
+        export("mp4", [FrameBatch(pixels=np.stack(frames), times=np.arange(8) / 30)], path, preset=name)
+        with av.open(str(path)) as container:
+            packets[name] = [bytes(packet) for packet in container.demux(video=0)]
+        errors[name] = np.mean([np.square(a.astype(float) - b).mean() for a, b in zip(frames, read_back(path))])
+    assert (packets[preset] == packets["veryfast"]) == (preset == "veryfast" or height == 128)
+    assert errors[preset] < 1.1 * errors["veryfast"]
 
 
 def test_webm_is_vp9(tmp_path: Path) -> None:

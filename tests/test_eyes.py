@@ -55,6 +55,13 @@ def test_a_face_that_stays_keeps_its_flow():
     assert np.abs(with_exact_eyes(still.copy(), source, source) - still).max() < 1e-5
 
 
+def test_it_is_the_same_in_other_units():
+    source, target = placed(face()) / SIDE, placed(face(blink=0.7), turn=rotation(yaw=20)) / SIDE
+    coarse, exact = flows(source, target)
+    found = with_exact_eyes(coarse * np.float32(500) - 7, source, target, units=(500.0, -7.0))
+    np.testing.assert_allclose(found, exact * 500 - 7, atol=1e-2)
+
+
 @pytest.mark.parametrize("shift", [[0.6, 0, 0], [0, -0.9, 0], [3, 3, 0]])
 def test_eyes_outside_the_picture_are_survived(shift):
     source = placed(face()) / SIDE

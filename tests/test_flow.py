@@ -263,7 +263,19 @@ def test_half_steps_keep_every_pixel():
     fine = flow.half_steps(picture)
     assert fine.shape == (511, 511, 3)
     np.testing.assert_array_equal(fine[::2, ::2], picture)
-    np.testing.assert_array_equal(flow.warp_half_steps(fine, flow.pixel_centres(256)), picture)
+    np.testing.assert_array_equal(flow.warp_half_steps(fine, in_half_steps(flow.pixel_centres(256))), picture)
+
+
+def in_half_steps(places: np.ndarray) -> np.ndarray:
+    scale, offset = flow.half_step_units(places.shape[0])
+    return (places * scale + offset).astype(np.float32)
+
+
+@pytest.mark.parametrize("size", [64, 127, 256, 300])
+def test_a_motion_in_half_steps_is_the_motion(moved, size):
+    _, motion = moved
+    found = flow.resize_flow_to_half_steps(motion.flow, size)
+    np.testing.assert_allclose(found, in_half_steps(flow.resize_flow(motion.flow, size)), atol=2e-3)
 
 
 def test_half_steps_are_read_as_exactly_as_with_a_larger_kernel():
@@ -275,6 +287,6 @@ def test_half_steps_are_read_as_exactly_as_with_a_larger_kernel():
     def error(moved):
         return np.abs(moved - best).mean()
 
-    ours = error(flow.warp_half_steps(flow.half_steps(picture), places))
+    ours = error(flow.warp_half_steps(flow.half_steps(picture), in_half_steps(places)))
     assert ours < 1.05 * error(flow.warp(picture, places))
     assert ours < 0.6 * error(flow.warp(picture, places, interpolation=cv2.INTER_LINEAR))

@@ -310,7 +310,7 @@ def test_verify_after_another_tool_only_the_watermark_is_left(tmp_path, capsys):
 
     made, copy = tmp_path / "film.mp4", tmp_path / "copy.mp4"
     frame = portrait_of(512)
-    written([np.roll(frame, i, 1) for i in range(12)], made, MarkSettings())
+    written([np.roll(frame, i, 1) for i in range(24)], made, MarkSettings())
     flags = ["-map_metadata", "-1", "-fflags", "+bitexact", "-vf", "scale=384:384", "-c:v", "libx264", "-crf", "23"]
     subprocess.run([get_ffmpeg_exe(), "-loglevel", "error", "-i", made, *flags, copy], check=True)
     assert cli.main(["verify", str(copy), "--json"]) == 0

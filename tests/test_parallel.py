@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import cv2
 import pytest
 import torch
 
@@ -39,6 +40,15 @@ def test_items_are_taken_few_in_advance():
     for n in range(10):
         assert next(results) == n
         assert len(taken) <= n + 2 + min(2, cores())
+
+
+def test_opencv_has_one_thread_as_long_as_any_batches_are_under_way():
+    cv2.setNumThreads(2)
+    first, second = (in_order(lambda _: cv2.getNumThreads(), range(9)) for _ in range(2))
+    assert [next(first), next(second)] == [1, 1]
+    first.close()
+    assert set(second) == {1}
+    assert cv2.getNumThreads() == 2
 
 
 def test_closing_stops_and_leaves_no_thread():

@@ -83,13 +83,20 @@ def covered(pixels: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.
 def lay_over(frame: np.ndarray, pieces: Iterable[Piece]) -> np.ndarray:
     """`frame` (S, S, 3) uint8 with pieces laid over it; the same array where there are none."""
     pieces = list(pieces)
-    frame = frame.copy() if pieces else frame
+    if not pieces:
+        return frame
+    frame = frame.copy()
+    draw_over(frame, pieces)
+    return frame
+
+
+def draw_over(frame: np.ndarray, pieces: Iterable[Piece]) -> None:
+    """Lays pieces over `frame` (S, S, 3) uint8, which is changed."""
     for colour, weight, (left, top) in pieces:
         height, width = weight.shape
         part = frame[top : top + height, left : left + width].astype(np.float32)
         mixed = part + weight[..., None] * (colour - part) + 0.5
         frame[top : top + height, left : left + width] = np.clip(mixed, 0, 255).astype(np.uint8)
-    return frame
 
 
 def within(picture: np.ndarray, points: np.ndarray, ring: tuple[int, ...]) -> np.ndarray:

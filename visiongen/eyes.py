@@ -13,7 +13,7 @@ import numpy as np
 
 from visiongen.landmarks import LEFT_EYE, RIGHT_EYE
 from visiongen.pose import face_model
-from visiongen.rasterise import affine_maps, apply_affine, rasterise
+from visiongen.rasterise import affine_maps, rasterise
 
 _REACH = 0.075
 """How far from the eye's outline the motion is made exact, face widths; at the rim it fades over half of it."""
@@ -32,12 +32,15 @@ def _triangles() -> np.ndarray:
     return model.triangles[(distance < _REACH)[model.triangles].all(1)]
 
 
-def with_exact_eyes(flow: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def with_exact_eyes(
+    flow: np.ndarray, source: np.ndarray, target: np.ndarray, *, units: tuple[float, float] = (1.0, 0.0)
+) -> np.ndarray:
     """A dense motion made exact round the eyes.
 
     Args:
-        flow: (S, S, 2) float32 crop units, at the resolution of the picture.
+        flow: (S, S, 2) float32, at the resolution of the picture.
         source, target: (478, 3) landmarks of the portrait and of the frame, crop units.
+        units: Scale and offset from crop units to those of `flow`.
     Returns:
         The same array, changed in place.
     """
@@ -56,18 +59,21 @@ def with_exact_eyes(flow: np.ndarray, source: np.ndarray, target: np.ndarray) ->
         return flow
     # By depth: a nose may hide an eye.
     index = rasterise(corners - [left, top], target[triangles, 2].mean(1), (bottom - top, right - left))
-    rows, columns = np.nonzero(index >= 0)
     affine, _ = affine_maps(target, source, triangles)
-    here = np.stack([columns + left + 0.5, rows + top + 0.5], axis=-1).astype(np.float32) / side
-    exact = apply_affine(affine[index[rows, columns]], here)
-    fade = cv2.distanceTransform(np.pad(index >= 0, 1).astype(np.uint8), cv2.DIST_L2, 3)[rows + 1, columns + 1]
-    width = np.linalg.norm(target[234] - target[454])
-    weight = np.clip(fade / max(1.0, 0.5 * _REACH * width * side), 0, 1)[:, None]
+    scale, offset = units
+    affine = affine * np.float32(scale) + np.float32([0, 0, offset])
+    a, b, c = np.moveaxis(affine, 0, -1)[:, :, index].swapaxes(0, 1)  # each (2, rows, columns); of -1, unused, the last
+    x = (np.arange(left, right, dtype=np.float32) + 0.5) / side
+    y = (np.arange(top, bottom, dtype=np.float32)[:, None] + 0.5) / side
     part = flow[top:bottom, left:right]
-    step = exact - part[rows, columns]
+    step = a * x + b * y + c - np.moveaxis(part, -1, 0)
+    fade = cv2.distanceTransform(np.pad(index >= 0, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    width = np.linalg.norm(target[234] - target[454])
+    weight = np.minimum(fade / np.float32(max(1.0, 0.5 * _REACH * width * side)), 1)
     # The coarse motion is right to a few cells; what is further off is a sliver seen edge-on.
-    weight = weight * (np.abs(step).max(-1, keepdims=True) < _MOST_CHANGE * width)
-    part[rows, columns] += weight * step
+    weight *= np.maximum(*np.abs(step)) < _MOST_CHANGE * width * scale
+    for axis in range(2):
+        part[..., axis] += weight * step[axis]
     return flow
 
 

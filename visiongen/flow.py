@@ -12,7 +12,7 @@ crop's resolution. `align_corners` is False in that convention.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -51,6 +51,7 @@ _AT_THE_HEAD = 0.85
 """Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
 _FINER = 4  # times finer, small openings are drawn before they are averaged
+_TOP = (-np.inf, 0.0, 0.0, 0.0)  # least x and y of a place to read
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,9 +299,14 @@ def half_steps(picture: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(picture, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def warp_half_steps(fine: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """The picture (S, S, C) whose `half_steps` are given, moved by a backward motion (S, S, 2), crop units."""
-    return _read(fine, flow * (2 * flow.shape[0]) - 1, cv2.INTER_LINEAR)
+def warp_half_steps(fine: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """A picture (S, S, C), moved.
+
+    Args:
+        fine: Its `half_steps`.
+        places: (S, S, 2) float32 where in `fine` to read, see `resize_flow_to_half_steps`; changed where that is above it.
+    """
+    return _read(fine, places, cv2.INTER_LINEAR)
 
 
 def _read(picture: np.ndarray, places: np.ndarray, interpolation: int) -> np.ndarray:
@@ -309,7 +315,7 @@ def _read(picture: np.ndarray, places: np.ndarray, interpolation: int) -> np.nda
     Beyond the picture's border it is mirrored, since a border pixel drawn out makes stripes of a collar. Not so above it:
     a head that is cut off there goes on upwards, and mirrored hair would be a knot of hair.
     """
-    np.maximum(places[..., 1], 0, out=places[..., 1])
+    cv2.max(places, _TOP, dst=places)
     return cv2.remap(picture, places, None, interpolation, borderMode=cv2.BORDER_REFLECT_101)
 
 
@@ -317,3 +323,24 @@ def resize_flow(flow: np.ndarray, size: int) -> np.ndarray:
     """(size, size, 2) of a (G, G, 2) motion: displacements are interpolated, positions are exact to the border."""
     displacement = flow - pixel_centres(flow.shape[0])
     return pixel_centres(size) + cv2.resize(displacement, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def resize_flow_to_half_steps(flow: np.ndarray, size: int) -> np.ndarray:
+    """As `resize_flow`, in the pixels of a picture's `half_steps`: `half_step_units` of what that gives."""
+    scale, _ = half_step_units(size)
+    displacement = (flow - pixel_centres(flow.shape[0])) * np.float32(scale)
+    larger = cv2.resize(displacement, (size, size), interpolation=cv2.INTER_LINEAR)
+    return cv2.add(larger, _half_step_centres(size), dst=larger)
+
+
+def half_step_units(size: int) -> tuple[float, float]:
+    """Scale and offset from crop units to the pixels of the `half_steps` of a (size, size) picture."""
+    return 2.0 * size, -1.0
+
+
+@lru_cache(maxsize=4)
+def _half_step_centres(size: int) -> np.ndarray:
+    scale, offset = half_step_units(size)
+    centres = pixel_centres(size) * np.float32(scale) + np.float32(offset)
+    centres.flags.writeable = False
+    return centres

@@ -95,9 +95,3 @@ def affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -
     shift = s.mean(-1) - (linear * t.mean(-1)).sum(1)
     ratio = np.abs(t_area) / np.maximum(np.abs(s_area), 1e-9)
     return np.moveaxis(np.concatenate([linear, shift[:, None]], axis=1), -1, 0).astype(np.float32), ratio
-
-
-def apply_affine(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(P, 2) points through their own (P, 2, 3) maps (or one for all)."""
-    x, y = points[:, 0], points[:, 1]
-    return np.stack([affine[:, i, 0] * x + affine[:, i, 1] * y + affine[:, i, 2] for i in range(2)], axis=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from studio.empty_page import empty_page
 from studio.job_view import follow_job
 from studio.media_inputs import driving_card, picture_of, portrait_card, wait_for
 from studio.render_form import making_controls, movement_controls
@@ -80,7 +81,8 @@ def render(settings: Settings) -> None:
 def preview(settings: Settings | None, driving: DrivingFile | None) -> None:
     """One frame of what would be rendered."""
     if settings is None or driving is None:
-        st.info("Choose a portrait and a driving clip on the left; the preview appears here.")
+        empty_page("image_search", "Nothing to preview yet",
+                   "It takes a portrait with a face and a driving clip; then one frame is shown here at once.")  # fmt: skip
         return
     step = 1 / driving.fps
     length = (driving.seconds if settings.end is None else settings.end) - settings.start
@@ -113,7 +115,8 @@ def result() -> None:
     run_id = st.session_state.get("run")
     run = get_store().find(run_id) if run_id else None
     if run is None:
-        st.info("Nothing rendered yet. Press **Render** (Ctrl+Enter): with the sample media it takes a few seconds.")
+        empty_page("movie", "Nothing rendered yet", "Press **Render** (Ctrl+Enter) above: with the sample media it takes less "
+                   "than a minute. While it works, its frames and scores grow here.")  # fmt: skip
         return
     if get_queue().job(run.id).is_active:
         follow_job(run.id)

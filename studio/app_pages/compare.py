@@ -16,9 +16,10 @@ from studio.compare_data import (
     strip_picture,
     telling_frames,
 )
-from studio.compare_start import follow_started, offer_two, variant_form
+from studio.compare_start import JOBS, follow_started, variant_form
 from studio.components import compare_player
 from studio.components.compare import Focus, focus_on
+from studio.empty_page import Example, empty_page
 from studio.figures import clicked_frame, rows_figure
 from studio.frame_pack import frame_pack
 from studio.inspect_data import described, run_data
@@ -106,7 +107,7 @@ def _table(one: Run, other: Run) -> None:
     differing = settings_that_differ(one.settings, other.settings)
     left, right = st.columns([2, 3])
     with left:
-        st.subheader("What differs")
+        st.subheader("What differs", anchor=False)
         if differing:
             st.dataframe(
                 {"Setting": list(differing), "A": [a for a, _ in differing.values()], "B": [b for _, b in differing.values()]},
@@ -122,7 +123,7 @@ def _table(one: Run, other: Run) -> None:
         if speed:
             st.caption(f"Rendered frames a second: {', '.join(speed)}.")
     with right:
-        st.subheader("Scores")
+        st.subheader("Scores", anchor=False)
         rows = score_rows(one, other)
         if rows:
             st.dataframe({name: [row[name] for row in rows] for name in rows[0]}, hide_index=True, width="stretch")
@@ -132,7 +133,7 @@ def _table(one: Run, other: Run) -> None:
 
 
 def _charts(one: Run, other: Run, difference: Difference) -> None:
-    st.subheader("Frame by frame")
+    st.subheader("Frame by frame", anchor=False)
     measured = {name: of_run(run).series for name, run in (("A", one), ("B", other))}
     shared = [name for name in ordered({*measured["A"], *measured["B"]})
               if any(name in series and np.isfinite(series[name]).any() for series in measured.values())]  # fmt: skip
@@ -172,7 +173,10 @@ def _go_to(frame: int) -> None:
 
 
 def _strip(one: Run, other: Run, difference: Difference) -> None:
-    st.subheader("Where they differ most")
+    st.subheader("Where they differ most", anchor=False)
+    if not difference.spots.any():
+        st.caption("Nowhere: the two films are the same, pixel by pixel.")
+        return
     amplify = st.slider("Amplify the difference", 1, 16, 4, key="compare_amplify", format="%d×", width=320)
     films = [frame_pack(run.folder / "result.mp4") for run in (one, other)]
     chosen = telling_frames(difference.spots, _STRIP)
@@ -189,13 +193,18 @@ def _strip(one: Run, other: Run, difference: Difference) -> None:
 
 
 def _page() -> None:
-    follow_started()
     # Recordings of Live have no landmarks, and so nothing to compare by.
     runs = [run for run in inspectable_runs() if run.state == "done" and run.file("result.mp4")]
     if not runs:
-        st.title("Compare")
-        offer_two()
+        st.title("Compare", anchor=False)
+        empty_page(
+            "compare", "Two results, side by side",
+            "Players that run in step, a slider between two films, what differs in settings, scores and pixels. It takes two "
+            "results of one input: the example is rendered with the network and with the geometry alone.",
+            example=Example(label="Render the example twice", generators=("vae-gan", "warp"), jobs=JOBS),
+        )  # fmt: skip
         return
+    follow_started()
     if len(runs) == 1:
         run = choose_run(runs, label="A (left)", key="compare_a")
         st.info("This is the only result so far. Render its input again with something else to have two.")

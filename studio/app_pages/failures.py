@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from studio.empty_page import empty_page
 from studio.failure_cards import JOBS, before_and_after, card, map_figure, picture_at, settings_after, start_remedy
 from studio.failure_examples import FailureExample, failure_examples
 from studio.navigation import is_present
@@ -22,22 +23,24 @@ def finished_runs() -> list[Run]:
     return [run for run in get_store().runs(states=("done",)) if run.file("result.mp4") is not None]
 
 
-def examples(*, heading: str) -> None:
+def examples(*, heading: str = "") -> None:
     """A bundled clip for each main kind, one click away."""
     found = failure_examples()
     if not found:
         st.caption("This installation has no example clips.")
         return
-    st.markdown(heading)
-    for row in range(0, len(found), _EXAMPLES_ABREAST):
-        for column, example in zip(st.columns(_EXAMPLES_ABREAST), found[row : row + _EXAMPLES_ABREAST]):
-            with column.container(border=True, height="stretch"):
-                _example(example)
+    if heading:
+        st.markdown(heading, anchors=False)
+    with st.container(key="failure_examples"):  # two in a row on small screens, see `studio.frame`
+        for row in range(0, len(found), _EXAMPLES_ABREAST):
+            for column, example in zip(st.columns(_EXAMPLES_ABREAST), found[row : row + _EXAMPLES_ABREAST]):
+                with column.container(border=True, height="stretch"):
+                    _example(example)
 
 
 def _example(example: FailureExample) -> None:
     path = example.path()
-    if path is not None and (picture := picture_at(str(path), 34)):
+    if path is not None and (picture := picture_at(str(path), example.worst)):
         st.image(picture, width="stretch", caption=example.shows)
     if st.button(example.title[0].upper() + example.title[1:], key=f"example {example.kind}", width="stretch",
                  help="Renders this clip and shows its failure cases."):  # fmt: skip
@@ -49,7 +52,11 @@ def _example(example: FailureExample) -> None:
 def follow() -> None:
     """Renders that were started on this page."""
     started = [st.session_state.get(_EXAMPLE), *st.session_state.get(JOBS, {})]
-    active = [one for one in started if one and get_store().find(one) and get_queue().job(one).is_active]
+    jobs = [get_queue().job(one) for one in started if one and get_store().find(one)]
+    for job in jobs:
+        if job.state == "failed":
+            st.error(f"The render failed: {job.message}")
+    active = [job.id for job in jobs if job.is_active]
     if active:
         follow_jobs(active)
     _open_finished_example()
@@ -118,10 +125,12 @@ st.title("Failure cases", anchor=False)
 runs = finished_runs()
 follow()
 if not runs:
-    st.info(
-        "There is no finished run yet. Render one on the page Animate, or try a clip in which something goes wrong."
-    )
-    examples(heading="#### Clips that show what can go wrong")
+    empty_page(
+        "troubleshoot", "What went wrong, and what to do about it",
+        "Every frame of a result that looks wrong is found here, with the reason and a remedy that one click applies. "
+        "Render something on the page Animate, or try one of these clips.",
+    )  # fmt: skip
+    examples()
 else:
     run = choose_current_run(runs)
     remedied(run)

@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from studio.data_view import delete_mine
+from studio.empty_page import Example, empty_page
 from studio.heard import is_unsigned
 from studio.navigation import is_present
 from studio.presets import preset_of
@@ -160,13 +161,16 @@ def toolbar(runs: list[Run]) -> None:
         delete_mine()
 
 
-st.title("Gallery")
+st.title("Gallery", anchor=False)
 everything = get_store().runs()
 toolbar(everything)
 if not everything:
-    st.info("No runs yet. The page Animate has everything ready for a first one: press Render there.")
-    if st.button("Go to Animate", type="primary"):
-        st.switch_page("app_pages/animate.py")
+    empty_page(
+        "photo_library", "Everything you have rendered",
+        "Each run with its picture, settings and scores: to open again, to restore its settings, to render again, to share as "
+        "a project file. Nothing was rendered yet.",
+        example=Example(label="Render the example"),
+    )  # fmt: skip
 shown = st.session_state.setdefault("gallery_shown", AT_ONCE)
 for first in range(0, min(shown, len(everything)), 4):
     for column, one in zip(st.columns(4), everything[first : min(first + 4, shown)]):

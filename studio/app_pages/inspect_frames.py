@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from studio.components.scrubber import publish, scrubber
+from studio.empty_page import Example, empty_page
 from studio.frame_pack import frame_pack
 from studio.inspect_data import RunData, described, marks, panels, run_data
 from studio.inspect_views import LANDMARKS, VIEWS, draw, follow
-from studio.run_choice import choose_current_run, inspectable_runs, offer_example
+from studio.run_choice import choose_current_run, inspectable_runs
 from studio.session import open_page
 
 # Key in the session's state: the frame that is looked at, shared with other pages. (A string here would be shown.)
@@ -61,14 +62,17 @@ def _follow(landmark: int) -> None:
 def _page() -> None:
     runs = inspectable_runs()
     if not runs:
-        st.title("Inspect")
-        offer_example("look into")
+        st.title("Inspect", anchor=False)
+        empty_page(
+            "frame_inspect", "Look inside a result, frame by frame",
+            "Portrait, driver and result with their landmarks, motion vectors, curves of pose and expression, the mesh of the "
+            "face in 3D, dense flow and masks. There is no result to look into yet.",
+            example=Example(label="Render the example"),
+        )  # fmt: skip
         return
-    left, right = st.columns([4, 1], vertical_alignment="bottom")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         run = choose_current_run(runs)
-    with right:
-        if st.button("Compare with another run", width="stretch"):
+        if st.button("Compare", icon=":material/compare:", help="Sets this run beside another one."):
             open_page("app_pages/compare.py", run=run.id)
     if run.state != "done":
         st.warning(run.problem or "This run was stopped before it was finished; its motion is shown.")

@@ -151,7 +151,8 @@ def _recording(run_id: str, waited: bool) -> None:
 
 
 st.title("Live", anchor=False)
-left, right = st.columns([1, 2.4], gap="large")
+with st.container(key="workbench"):  # on small screens the right column comes first, see `studio.frame`
+    left, right = st.columns([1.15, 2.4], gap="large")
 with left:
     portrait = _portrait()
     if portrait is not None:
@@ -162,7 +163,7 @@ with left:
     )
 with right:
     if portrait is None:
-        st.info("Choose a picture of a face on the left, or one of the samples.")
+        st.info("Choose a picture of a face, or one of the samples.")
     else:
         key, version = _ticket_for(wanted, size)
         live_camera(path=PATH, ticket=key, version=version, portrait=_still(portrait[0]), key="live.camera")

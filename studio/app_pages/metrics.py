@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
+from studio.empty_page import Example, empty_page
 from studio.figures_metrics import colours, frames_figure, report_html, score_figure, scores_figure
 from studio.measurements import (
     FIRST,
@@ -21,7 +22,7 @@ from studio.measurements import (
     score_of,
     summary_csv,
 )
-from studio.run_choice import offer_example, title_of
+from studio.run_choice import title_of
 from studio.session import current_run, get_store
 from studio.store import Run
 from visiongen.errors import VisionGenError
@@ -60,7 +61,12 @@ def chosen_runs() -> list[Measurement]:
     """Runs that the user picks."""
     runs = {run.id: run for run in measured_runs()}
     if not runs:
-        offer_example("measure")
+        empty_page(
+            "monitoring", "How good is a result?",
+            "SSIM, KSR, stability and likeness of every run, as bars, as curves frame by frame and as a table to take away. "
+            "Nothing was measured yet.",
+            example=Example(label="Render the example"),
+        )  # fmt: skip
         return []
     now = current_run()
     first = [now.id] if now is not None and now.id in runs else []

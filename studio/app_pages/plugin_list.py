@@ -101,7 +101,7 @@ def plugin_card(name: str, offers: list[tuple[str, Component]]) -> None:
     state = st.session_state
     with st.container(border=True):
         title, use = st.columns([4, 1.2], vertical_alignment="center")
-        title.markdown(f"#### {name}{'  :gray-badge[built in]' if _is_own(name) else ''}")
+        title.markdown(f"#### {name}{'  :gray-badge[built in]' if _is_own(name) else ''}", anchors=False)
         if not _is_own(name):
             disabled: set[str] = state.setdefault(DISABLED_PLUGINS, set())
             wanted = use.toggle("Use in this session", value=name not in disabled, key=f"use {name}",

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from studio.components import compare_player
+from studio.empty_page import Example, empty_page
 from studio.opinions import (
     CRITERIA,
     WORDS,
@@ -18,14 +19,11 @@ from studio.opinions import (
     pairs,
     ratings_csv,
 )
-from studio.run_choice import follow_jobs
-from studio.session import components, get_queue, get_store, session_id
-from studio.settings import Part, Settings
+from studio.session import get_store, session_id
 from studio.store import Run
-from visiongen.samples import sample
 
-_PAIR, _RATED, _JOBS = "rate.pair", "rate.rated", "rate.jobs"
-_EXAMPLE_SECONDS = 3.0
+_PAIR, _RATED = "rate.pair", "rate.rated"
+_OF_EXAMPLE = ("vae-gan", "warp")
 
 
 def begin_next() -> None:
@@ -54,22 +52,13 @@ def current_pair() -> tuple[Run, Run] | None:
 
 
 def nothing_to_rate() -> None:
-    """Why there is no pair, and how to get one."""
-    st.info("There are no two films of the same portrait and clip by different generators yet. Render one input twice, with "
-            "another generator or other options of it, or take an example.")  # fmt: skip
-    if st.button("Render an example pair", type="primary", icon=":material/play_arrow:",
-                 help="Three seconds of the sample media by two generators."):  # fmt: skip
-        offered = [name for name in ("vae-gan", "warp") if name in components("generator")]
-        st.session_state[_JOBS] = [
-            get_queue().submit(
-                Settings(portrait=str(sample("astronaut.jpg")), driving=str(sample("driving.mp4")),
-                         end=_EXAMPLE_SECONDS, generator=Part(name=name)), session_id(), "Example",
-            )
-            for name in offered
-        ]  # fmt: skip
-    jobs = st.session_state.get(_JOBS, [])
-    if any(get_store().find(one) and get_queue().job(one).is_active for one in jobs):
-        follow_jobs(jobs)
+    """What is rated here, and how to get a pair."""
+    empty_page(
+        "grade", "Which one looks better?",
+        "Two films of the same portrait and clip side by side, their makers hidden until you have rated both. There is no such "
+        "pair yet: it takes one input that two generators have rendered.",
+        example=Example(label="Render an example pair", generators=_OF_EXAMPLE, jobs="rate.jobs"),
+    )  # fmt: skip
 
 
 def questions(left: Run, right: Run) -> None:

@@ -111,7 +111,7 @@ def test_a_bad_upload_is_told_and_changes_nothing(studio):
     app.file_uploader(key="driving_upload").set_value(("clip.mp4", b"no film", "video/mp4")).run()
     assert "clip.mp4" in app.error[0].value and app.session_state["driving"].name == "driving.mp4"
     app.button_group(key="driving_source").set_value("Sample").run()
-    assert not app.button(key="render").disabled
+    assert not app.error and not app.button(key="render").disabled
 
 
 def test_a_picture_without_a_face(studio):
@@ -145,6 +145,7 @@ def test_render_follow_and_result(studio, store):
     assert not app.exception and not app.error
     assert {one.label for one in app.metric} >= {"Stability", "Likeness (proxy)", "Frames"}
     assert any("visiongen animate" in one.value and "--generator warp" in one.value for one in app.code)
+    assert "Motion" in {one.label for one in app.get("download_button")}
     again = studio(run=run_id, view="Result")
     assert "Frames" in {one.label for one in again.metric}, "another session can look at it"
 
@@ -157,7 +158,8 @@ def test_cancel_from_the_page(studio, store):
     app.button(key="cancel_job").click().run()
     settled(app, lambda app: store.get(run_id).state == "stopped")
     app.run()
-    assert any("stopped" in one.value for one in app.info)
+    assert "This render was stopped" in [one.value for one in app.subheader]
+    assert not app.button(key="render").disabled
 
 
 def test_gallery_restores_and_deletes(studio, store, finished_run):

@@ -20,7 +20,6 @@ from studio.compare_data import (
 from studio.components.compare import focus_on
 from studio.frame_pack import frame_pack
 from studio.settings import Part
-from studio.store import Store
 from visiongen import MotionSettings
 
 PAGE = "app_pages/compare.py"
@@ -97,16 +96,6 @@ def test_what_a_is_already_cannot_be_rendered_again(studio, finished_run, second
     assert next(one for one in app.button if one.label == "Render and compare").disabled
     app.selectbox(key="variant_motion").set_value("Calm").run()
     assert not next(one for one in app.button if one.label == "Render and compare").disabled
-
-
-def test_an_empty_studio_offers_an_example(studio, monkeypatch, tmp_path):
-    from studio import session
-
-    empty = Store(tmp_path)
-    monkeypatch.setattr(session, "_store_at", lambda root: empty)
-    app = studio(PAGE)
-    assert not problems(app)
-    assert any("example" in button.label for button in app.button)
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------

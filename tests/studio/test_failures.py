@@ -125,7 +125,7 @@ def test_a_run_without_problems_says_so_and_one_not_looked_at_too(studio, troubl
 def test_an_empty_studio_offers_example_clips(studio, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "_store_at", lambda root: Store(tmp_path / "empty"))
     page = studio(PAGE)
-    assert not page.exception and "no finished run" in page.info[0].value
+    assert not page.exception and page.subheader[0].value == "What went wrong, and what to do about it"
     labels = [one.label.lower() for one in page.button]
     assert all(example.title in labels for example in failure_examples())
 
@@ -170,3 +170,9 @@ def test_grades_and_map():
     assert [grade(one)[0] for one in (1.0, 0.66, 0.5, 0.1)] == ["severe", "severe", "noticeable", "slight"]
     figure = map_figure([problem("occluded", 5, 9, 0.9), problem("blur", 0, 4, 0.2)], 25, 25.0)
     assert [(bar.base[0], bar.x[0]) for bar in figure.data] == [(0.2, 0.2), (0.0, 0.2)]
+
+
+@pytest.mark.parametrize("example", failure_examples(), ids=lambda one: one.kind)
+def test_the_picture_of_an_example_can_be_made_out(example):
+    shown = cv2.imdecode(np.frombuffer(picture_at(str(example.path()), example.worst), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert shown.mean() > 25 and shown.std() > 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import itertools
 import json
 
 import cv2
@@ -150,7 +151,7 @@ def test_titles_of_rows_stand_above_them_and_do_not_run_into_each_other():
     plots = [axis.domain for axis in (figure.layout.yaxis, figure.layout.yaxis2, figure.layout.yaxis3)]
     assert [one.y for one in figure.layout.annotations] == [top for _, top in plots]
     inner = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
-    assert all((above - top) * inner >= 20 for (above, _), (_, top) in zip(plots, plots[1:])), "no room for a title"
+    assert all((above - top) * inner >= 20 for (above, _), (_, top) in itertools.pairwise(plots)), "no room for a title"
 
 
 def test_trajectories_name_landmarks_once_and_lower_is_lower():

@@ -14,7 +14,6 @@ from studio.inspect_data import marks, panels, run_data
 from studio.inspect_views import VIEWS, follow
 from studio.looking_inside import Insides, dense_motion, displacement, scene_of
 from studio.settings import Part
-from studio.store import Store
 from visiongen import prepare_portrait
 from visiongen.errors import MediaError
 from visiongen.flow import pixel_centres
@@ -90,17 +89,6 @@ def test_a_run_whose_files_are_damaged_is_told_and_the_page_lives(studio, store,
         assert "damaged" in app.error[0].value
     finally:
         store.delete(run.id)
-
-
-def test_an_empty_studio_offers_an_example(studio, monkeypatch, tmp_path):
-    from studio import session
-
-    empty = Store(tmp_path)
-    monkeypatch.setattr(session, "_store_at", lambda root: empty)
-    app = studio(PAGE)
-    assert not problems(app)
-    assert "no result" in app.info[0].value
-    assert any("example" in button.label for button in app.button)
 
 
 def test_a_landmark_is_followed_and_let_go(studio, finished_run):

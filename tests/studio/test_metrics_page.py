@@ -12,7 +12,6 @@ import pytest
 
 from studio.figures_metrics import frames_figure, report_html, score_figure, scores_figure
 from studio.measurements import Measurement, frames_csv, interval, of_report, of_run, ordered, summary_csv
-from studio.store import Store
 from visiongen.errors import MediaError
 
 PAGE = "app_pages/metrics.py"
@@ -145,12 +144,3 @@ def test_a_report_is_shown_and_a_wrong_one_explained(studio, finished_run, repor
     assert page.selectbox(key="metrics.film").options == ["All films (2)", "one", "two"]
     page.file_uploader(key="metrics.upload").set_value(("r.json", b"{}", "application/json")).run()
     assert "no report" in page.error[0].value and not page.exception
-
-
-def test_an_empty_studio_offers_an_example(studio, tmp_path, monkeypatch):
-    from studio import session
-
-    monkeypatch.setattr(session, "_store_at", lambda root: Store(tmp_path))
-    page = studio(PAGE)
-    assert not page.exception
-    assert any(button.label == "Render the example" for button in page.button)

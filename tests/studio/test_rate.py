@@ -81,16 +81,6 @@ def test_a_film_deleted_meanwhile_is_no_problem(studio, rated_store):
     assert button(page, "Render an example pair")
 
 
-def test_without_pairs_an_example_is_offered(studio, tmp_path, monkeypatch):
-    from studio import session
-
-    monkeypatch.setattr(session, "_store_at", lambda root: Store(tmp_path))
-    page = studio(PAGE)
-    assert not page.exception
-    assert "no two films" in words(page)
-    assert button(page, "Render an example pair")
-
-
 def test_ratings_of_a_deleted_run_go_with_it(rated_store):
     a, b = rated_store.runs()
     rated_store.add_rating(a.id, dict.fromkeys(CRITERIA, 3), session="x", opponent=b.id)

@@ -31,7 +31,7 @@ def test_a_render_of_the_studio_is_signed_and_marked(finished_run, studio, store
     assert answer["sentences"][0].startswith("my film.mp4 was made") and json.dumps(answer["findings"])
     assert not list(upload_folder(store, "verifies").glob("*"))  # nothing of it is kept
     page = studio(PAGE, verify_key="x")
-    assert not page.exception and "Give a film or a picture" in page.info[0].value
+    assert not page.exception and "Give a film or a picture" in page.subheader[0].value
 
 
 def test_other_formats_of_a_run_are_signed_too(finished_run, job_queue):
@@ -60,26 +60,12 @@ def test_a_result_that_could_not_be_signed_says_so(tmp_path, monkeypatch, studio
     store.delete(run.id)
 
 
-def test_the_page_shows_what_was_found(studio):
-    answer = {
-        "generated": True,
-        "sentences": ["a.mp4 was made.", "Invisible mark: found."],
-        "findings": {"metadata": None},
-    }
-    page = studio(PAGE)
-    uploader = page.main.get("file_uploader")
-    assert len(uploader) == 1
-    from streamlit.testing.v1 import AppTest
-
-    def script(answer):
-        from studio.app_pages.verify import show
-
-        show(answer)
-
-    shown = AppTest.from_function(script, kwargs={"answer": answer}, default_timeout=30).run()
-    assert shown.success[0].value == "a.mp4 was made." and "Invisible mark" in shown.markdown[-1].value + str(
-        shown.markdown
-    )
+def test_the_page_shows_what_is_found_in_a_film_that_was_made_here(studio, finished_run):
+    page = studio(PAGE, **{"verify.run": finished_run.id})
+    assert not page.exception and not page.error
+    texts = [one.value for one in page.markdown]
+    assert any(finished_run.title in one for one in texts) and "**Invisible mark**" in texts
+    assert page.success[0].value == "example.mp4 was made, or changed, by a machine: at least one sign says so."
 
 
 @pytest.mark.parametrize(

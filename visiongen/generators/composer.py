@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from visiongen import feedback
-from visiongen.drawing import lay_over
+from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
-from visiongen.flow import half_steps, resize_flow, warp_half_steps
+from visiongen.flow import half_step_units, half_steps, resize_flow_to_half_steps, warp_half_steps
 from visiongen.unseen import Unseen
 
 
@@ -28,7 +28,13 @@ class Composer:
         self._unseen = Unseen(crop, source)
 
     def frame(
-        self, flow: np.ndarray, painted: np.ndarray, target: np.ndarray, shift: np.ndarray | None = None
+        self,
+        flow: np.ndarray,
+        painted: np.ndarray,
+        target: np.ndarray,
+        *,
+        shift: np.ndarray | None = None,
+        out: np.ndarray | None = None,
     ) -> np.ndarray:
         """The frame (S, S, 3) uint8.
 
@@ -37,19 +43,26 @@ class Composer:
             painted: (5, G, G), see `visiongen.generators.vae_gan.VaeGanGenerator.paint`.
             target: (478, 3) landmarks, crop units.
             shift: (G, G, 2) by which the frame is moved in its turn, see `visiongen.feedback.correction`.
+            out: Where to write it; default: a new array.
         """
-        full = with_exact_eyes(resize_flow(flow, self._side), self._source, target)
+        # In the units it is read in from the start: every pass over a full-size motion takes a millisecond at 1024 px.
+        places = resize_flow_to_half_steps(flow, self._side)
+        places = with_exact_eyes(places, self._source, target, units=half_step_units(self._side))
         if shift is not None:
-            full = feedback.moved(full, shift)
+            places = feedback.moved(places, shift)
             painted = np.stack([feedback.moved(layer, shift) for layer in painted])
             target = feedback.moved_landmarks(target, shift)
-        return lay_over(self._compose(full, painted), self._unseen(target))
+        frame = self._compose(places, painted, out)
+        draw_over(frame, self._unseen(target))
+        return frame
 
-    def _compose(self, flow: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    def _compose(self, places: np.ndarray, painted: np.ndarray, out: np.ndarray | None) -> np.ndarray:
         size = (self._side, self._side)
         *light, own, still = (cv2.resize(layer, size, interpolation=cv2.INTER_LINEAR) for layer in painted)
         planes = []
-        for moved, own_light, background in zip(cv2.split(warp_half_steps(self._crop, flow)), light, self._background):
+        for moved, own_light, background in zip(
+            cv2.split(warp_half_steps(self._crop, places)), light, self._background
+        ):
             plane = cv2.accumulateProduct(still, background, own_light)  # added in place: few passes over the memory
             planes.append(cv2.add(plane, cv2.multiply(moved, own, dtype=cv2.CV_32F), dtype=cv2.CV_8U))
-        return cv2.merge(planes)
+        return cv2.merge(planes, out)

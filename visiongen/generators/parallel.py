@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import cv2
 import torch
 
 Item = TypeVar("Item")
@@ -40,15 +42,38 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
     ahead: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers, "render", initializer=torch.set_num_threads, initargs=(1,))
     try:
-        for item in items:
-            ahead.append(pool.submit(work, item))
-            if len(ahead) > workers:  # one more than can run: whoever takes the frames needs time too
+        with _opencv_on_one_core():
+            for item in items:
+                ahead.append(pool.submit(work, item))
+                if len(ahead) > workers:  # one more than can run: whoever takes the frames needs time too
+                    yield ahead.popleft().result()
+            while ahead:
                 yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)  # threads made later take over the number that was set last
+
+
+_opencv_lock = threading.Lock()
+_opencv_users, _opencv_threads = 0, 0
+
+
+@contextlib.contextmanager
+def _opencv_on_one_core() -> Iterator[None]:
+    """OpenCV splits no call among cores that have batches of their own; its number of threads is one for the process."""
+    global _opencv_users, _opencv_threads
+    with _opencv_lock:
+        if not _opencv_users:
+            _opencv_threads = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        _opencv_users += 1
+    try:
+        yield
+    finally:
+        with _opencv_lock:
+            _opencv_users -= 1
+            if not _opencv_users:
+                cv2.setNumThreads(_opencv_threads)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from visiongen.background import person_matte, still_background
-from visiongen.datatypes import FrameBatch, MotionTrack, Portrait, stacked
+from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.feedback import correction
 from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps
 from visiongen.generators.composer import Composer
@@ -27,7 +27,7 @@ from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode, layers
 from visiongen.registration import registered
 
-_BATCH_PIXELS = 2 << 20
+_BATCH_PIXELS = 8 << 20
 """Of all frames of a batch, at the crop's resolution: what is computed for each takes 50 bytes a pixel."""
 _FIRST = 3
 """Frames that come one by one."""
@@ -90,12 +90,13 @@ class VaeGanGenerator:
         dense = prepared.field.towards(targets)
         dense = [registered(d, prepared.small, frame) for d, frame in zip(dense, seen)] + dense[len(seen) :]
         motion, painted = self.paint(prepared, dense)
-        frames = []
+        side = prepared.portrait.crop.shape[0]
+        pixels = np.empty((len(targets), side, side, 3), np.uint8)
         looks = {"always": len(targets), "registered": len(seen), "never": 0}[self._options.feedback]
         for i, (flow, layer, target) in enumerate(zip(motion.flow.cpu().numpy(), painted, targets, strict=True)):
             shift = correction(prepared.preview.frame(flow, layer, target), target) if i < looks else None
-            frames.append(prepared.composer.frame(flow, layer, target, shift))
-        return FrameBatch(pixels=stacked(frames), times=times)
+            prepared.composer.frame(flow, layer, target, shift=shift, out=pixels[i])
+        return FrameBatch(pixels=pixels, times=times)
 
     def explain(self, portrait: Portrait, motion: MotionTrack, frame: int) -> list[InnerMap]:
         """See `visiongen.hookspecs.ExplainingGenerator`."""
