@@ -21,6 +21,14 @@ _LABEL = {"bgcolor": "rgba(0, 0, 0, 0.65)", "font": {"color": "#ffffff"}, "borde
 _SCALE = "Turbo"
 _UNDER_IT = {"orientation": "h", "thickness": 12, "x": 0.5, "y": 0, "yanchor": "bottom", "len": 0.7}
 """Beside the face, a colour bar leaves it too little room on a small screen."""
+SEEN_FROM = {
+    "front": (0.0, -1.55, 0.0),
+    "its right": (-1.1, -1.1, 0.15),  # of the person: the left of the picture
+    "its left": (1.1, -1.1, 0.15),
+    "above": (0.0, -1.1, 1.1),
+    "below": (0.0, -1.1, -1.1),
+}
+"""Side of the face -> where the eye of a chart in space is; x to the right of the picture, y away, z up."""
 _MOST_STEPS = 150
 """Frames of an animated mesh: more make the page slow."""
 
@@ -152,8 +160,9 @@ def mesh_figure(
     times: np.ndarray | None = None,
     animated: bool = False,
     centred: bool = True,
+    seen_from: str = "front",
 ) -> go.Figure:
-    """The face mesh in space, seen from the camera; drag to look at it from elsewhere.
+    """The face mesh in space; drag to look at it from elsewhere.
 
     Args:
         points: (T, 478, 3) px, NaN where not seen.
@@ -165,6 +174,7 @@ def mesh_figure(
         times: (T,) s, for the names of the steps.
         animated: With a button to play and a slider over (at most 150) frames.
         centred: Keep the head where it is and show only how it turns.
+        seen_from: A key of `SEEN_FROM`.
     """
     space = np.stack([points[..., 0], points[..., 2], -points[..., 1]], -1).astype(np.float32)  # y down -> z up
     if centred:
@@ -194,11 +204,11 @@ def mesh_figure(
         )
 
     figure = go.Figure(data=[mesh(frame), rims(frame)])
-    axis = {"visible": False, "autorange": False}
+    axis, eye = {"visible": False, "autorange": False}, dict(zip("xyz", SEEN_FROM[seen_from]))
     figure.update_layout(
         scene={
             "xaxis": {**axis, "range": reach[0]}, "yaxis": {**axis, "range": reach[1]}, "zaxis": {**axis, "range": reach[2]},
-            "aspectmode": "cube", "camera": {"eye": {"x": 0, "y": -1.55, "z": 0.0}, "up": {"x": 0, "y": 0, "z": 1}},
+            "aspectmode": "cube", "camera": {"eye": eye, "up": {"x": 0, "y": 0, "z": 1}},
         }
     )  # fmt: skip
     framed(figure, height=560, name="mesh")

@@ -10,7 +10,7 @@ import streamlit as st
 
 from studio.expressions import ANGLES, CURVES, head_frame
 from studio.figures import clicked_frame, rows_figure, trajectories_figure
-from studio.figures_face import mesh_figure, vectors_figure
+from studio.figures_face import SEEN_FROM, mesh_figure, vectors_figure
 from studio.figures_flow import flow_figure, mask_figure, picture_figure
 from studio.inspect_data import TRACKS, RunData, inner_maps, region_text, scene
 from studio.looking_inside import dense_motion, displacement
@@ -148,11 +148,13 @@ def expression(data: RunData, frame: int) -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner="Building the animation …")
-def _animated(run_id: str, track: str, by: str, centred: bool, _data: RunData) -> go.Figure:
-    return _mesh(_data, track, by, 0, centred=centred, animated=True)
+def _animated(run_id: str, track: str, by: str, centred: bool, seen_from: str, _data: RunData) -> go.Figure:
+    return _mesh(_data, track, by, 0, centred=centred, seen_from=seen_from, animated=True)
 
 
-def _mesh(data: RunData, track: str, by: str, frame: int, *, centred: bool, animated: bool = False) -> go.Figure:
+def _mesh(
+    data: RunData, track: str, by: str, frame: int, *, centred: bool, seen_from: str, animated: bool = False
+) -> go.Figure:
     colour, title = None, ""
     if by == "movement":
         colour, title = data.moved[track], "px moved"
@@ -161,7 +163,7 @@ def _mesh(data: RunData, track: str, by: str, frame: int, *, centred: bool, anim
         title = "px off"
     return mesh_figure(
         data.tracks[track], face_model().triangles, colour=colour, colour_title=title, frame=frame, times=data.times,
-        animated=animated, centred=centred,
+        animated=animated, centred=centred, seen_from=seen_from,
     )  # fmt: skip
 
 
@@ -176,14 +178,18 @@ def mesh(data: RunData, frame: int) -> None:
         if st.session_state.get("mesh_by") not in kinds:
             st.session_state["mesh_by"] = "movement"
         by = st.selectbox("Colour by", list(kinds), format_func=kinds.get, key="mesh_by", **_KEEP)
+        seen_from = st.selectbox("Seen from", list(SEEN_FROM), key="mesh_seen_from", **_KEEP)
         centred = st.toggle("Hold the head in the middle", value=True, key="mesh_centred", **_KEEP)
         animated = st.toggle("Play in 3D", key="mesh_animated", help="Loads up to 150 frames into the chart.", **_KEEP)
-        st.caption("Drag to turn, scroll to zoom. Played in 3D, the view stays as you turned it.")
+        st.caption(
+            "Drag to turn, scroll to zoom. From frame to frame the chosen side stays; a view that you turned by hand stays "
+            "while it is played in 3D."
+        )
     with chart:
         figure = (
-            _animated(data.run.id, track, by, centred, data)
+            _animated(data.run.id, track, by, centred, seen_from, data)
             if animated
-            else _mesh(data, track, by, frame, centred=centred)
+            else _mesh(data, track, by, frame, centred=centred, seen_from=seen_from)
         )
         st.plotly_chart(figure, key=f"mesh_chart_{animated}", config={"displaylogo": False})
 

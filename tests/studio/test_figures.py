@@ -205,6 +205,16 @@ def test_the_mesh_turns_with_the_head_and_stays_in_its_box(face):
     assert mesh.y[nose] < min(mesh.y[234], mesh.y[454])
 
 
+@pytest.mark.parametrize(
+    "side, near, far", [("its right", 234, 454), ("its left", 454, 234), ("above", 10, 152), ("below", 152, 10)]
+)
+def test_a_mesh_is_seen_from_the_side_that_was_chosen(face, side, near, far):
+    figure = mesh_figure(face[None], face_model().triangles, seen_from=side)
+    mesh, eye = figure.data[0], figure.layout.scene.camera.eye
+    to_near, to_far = (np.array([mesh.x[n], mesh.y[n], mesh.z[n]]) @ [eye.x, eye.y, eye.z] for n in (near, far))
+    assert to_near > to_far
+
+
 def test_an_animated_mesh_has_few_steps_and_none_without_a_face(face):
     points = np.repeat(face[None], 400, 0)
     points[100:110] = np.nan

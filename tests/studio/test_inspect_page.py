@@ -57,6 +57,20 @@ def test_every_view_draws(studio, finished_run, view):
     assert len(drawn) == (2 if view == "Dense motion" else 1)
 
 
+def test_the_side_a_face_is_seen_from_stays_from_frame_to_frame(studio, finished_run):
+    app = studio(PAGE, run=finished_run.id, inspect_view="3D face", frame=5)
+    app.selectbox(key="mesh_seen_from").select("above").run()
+
+    def eye():
+        return json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["scene"]["camera"]["eye"]
+
+    before = eye()
+    assert before["z"] > 0.5
+    app.session_state["frame"] = 6
+    app.run()
+    assert not problems(app) and eye() == before
+
+
 @pytest.mark.parametrize("view", ["Motion vectors", "Pose", "3D face", "Dense motion", "Quality"])
 def test_views_work_without_a_result(studio, motion_only, view):
     app = studio(PAGE, run=motion_only.id, inspect_view=view)
