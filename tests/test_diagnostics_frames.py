@@ -58,6 +58,11 @@ def test_a_bundled_failure_case_is_found_where_it_is(jobs, kind):
         assert worst.num_frames > 0.4 * (last - first)
 
 
+@pytest.mark.parametrize("kind", ["blur", "fast-motion"])
+def test_nothing_is_said_to_cover_a_face_that_is_too_blurred_to_tell(jobs, kind):
+    assert not [problem for problem in jobs(kind)[3] if problem.kind == "occluded"]
+
+
 def test_every_main_kind_has_an_example():
     # A poor reference frame is no matter of the media: somebody chooses it.
     assert set(KINDS) - set(PROBLEMS) == {"folded-field", "poor-reference"}

@@ -18,6 +18,9 @@ LEAST_WIDTH = 48.0
 """Width of a face, px, below which nothing is said about what covers it: there is too little to see."""
 BLURRED = 0.55
 """Fine detail of the face against the sharpest tenth of the clip, below which a frame counts as blurred."""
+TOO_BLURRED = 0.45
+"""The same, below which nothing is said about what covers a face: defocus looks like a smooth thing before it. Hands, cups and
+phones leave 0.75 and more."""
 LONGEST_FILL = 2.0
 """Seconds; longer pieces are not filled in: what the face does in the meantime matters more."""
 _PARTS = (("forehead", 0.0, 0.3), ("eyes", 0.3, 0.48), ("nose and cheeks", 0.48, 0.68), ("mouth and chin", 0.68, 1.0))
@@ -37,7 +40,7 @@ def covered_face(sight: Sight, motion: MotionTrack) -> Iterator[Problem]:
     """Something is before the face."""
     rate, total = frame_rate(motion), len(motion)
     wide_enough = motion.scale * motion.face_width >= LEAST_WIDTH
-    share = smoothed(covered_share(sight), motion.visible & wide_enough)
+    share = smoothed(covered_share(sight), motion.visible & wide_enough & ~(detail_ratio(sight) < TOO_BLURRED))
 
     def seen(run: Run) -> str:
         return (
@@ -57,11 +60,11 @@ def covered_face(sight: Sight, motion: MotionTrack) -> Iterator[Problem]:
     )
 
 
-def smoothed(share: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """(T,) median of three frames: nothing covers a face in a single one but the noise of the finder."""
+def smoothed(share: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """(T,) median of three frames: nothing covers a face in a single one but the noise of the finder; 0 but where `told`."""
     padded = np.r_[share[:1], share, share[-1:]]
     result = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
-    result[~visible] = 0
+    result[~told] = 0
     return result
 
 
@@ -74,13 +77,18 @@ def _where(hidden: np.ndarray, facing: np.ndarray) -> str:
     return _PARTS[int(np.argmax(np.array(shares) / rows))][0]
 
 
+def detail_ratio(sight: Sight) -> np.ndarray:
+    """(T,) fine detail of the face against the sharpest tenth of the clip; NaN where no face is seen."""
+    known = sight.sharpness[~np.isnan(sight.sharpness)]
+    return sight.sharpness / max(float(np.quantile(known, 0.9)) if len(known) else 1.0, 1e-9)
+
+
 def blurred(sight: Sight, motion: MotionTrack) -> Iterator[Problem]:
     """Frames that are far less sharp than the clip's good ones."""
     rate, total = frame_rate(motion), len(motion)
-    known = sight.sharpness[~np.isnan(sight.sharpness)]
-    if not len(known):
+    ratio = detail_ratio(sight)
+    if np.isnan(ratio).all():
         return
-    ratio = sight.sharpness / max(float(np.quantile(known, 0.9)), 1e-9)
 
     def remedy(run: Run) -> Remedy | None:
         if len(run) <= 0.2 * rate:
