@@ -21,6 +21,10 @@ _LABEL = {"bgcolor": "rgba(0, 0, 0, 0.65)", "font": {"color": "#ffffff"}, "borde
 _SCALE = "Turbo"
 _UNDER_IT = {"orientation": "h", "thickness": 12, "x": 0.5, "y": 0, "yanchor": "bottom", "len": 0.7}
 """Beside the face, a colour bar leaves it too little room on a small screen."""
+_ABOVE_IT = _UNDER_IT | {"y": 1, "yanchor": "top"}
+"""Where the buttons and the slider of an animation are under it."""
+_ON_ANY_GROUND = {"color": "#7b8794"}
+"""Plotly's buttons turn white under the pointer, in the dark theme too."""
 SEEN_FROM = {
     "front": (0.0, -1.55, 0.0),
     "its right": (-1.1, -1.1, 0.15),  # of the person: the left of the picture
@@ -187,8 +191,13 @@ def mesh_figure(
         vertices = np.nan_to_num(space[step])
         shade = {"color": "#C9A58C"}
         if colour is not None:
-            shade = {"intensity": np.nan_to_num(colour[step][:468]), "colorscale": _SCALE, "cmin": 0, "cmax": top,
-                     "colorbar": _UNDER_IT | {"title": {"text": colour_title, "side": "top"}}}  # fmt: skip
+            shade = {
+                "intensity": np.nan_to_num(colour[step][:468]),
+                "colorscale": _SCALE,
+                "cmin": 0,
+                "cmax": top,
+                "colorbar": (_ABOVE_IT if animated else _UNDER_IT) | {"title": {"text": colour_title, "side": "top"}},
+            }
         return go.Mesh3d(
             x=vertices[:468, 0], y=vertices[:468, 1], z=vertices[:468, 2], i=triangles[:, 0], j=triangles[:, 1],
             k=triangles[:, 2], flatshading=False, hoverinfo="skip",
@@ -260,6 +269,7 @@ def _animate(figure: go.Figure, steps: list, frame: int, times: np.ndarray | Non
     figure.update_layout(
         updatemenus=[{
             "type": "buttons", "direction": "left", "x": 0, "y": 0, "xanchor": "left", "yanchor": "bottom",
+            "showactive": False, "bgcolor": "rgba(127, 127, 127, 0.15)", "borderwidth": 0, "font": _ON_ANY_GROUND,
             "buttons": [
                 {"label": "▶ Play", "method": "animate", "args": [None, flow]},
                 {"label": "⏸ Pause", "method": "animate", "args": [[None], at_once]},

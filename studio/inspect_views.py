@@ -182,8 +182,7 @@ def mesh(data: RunData, frame: int) -> None:
         centred = st.toggle("Hold the head in the middle", value=True, key="mesh_centred", **_KEEP)
         animated = st.toggle("Play in 3D", key="mesh_animated", help="Loads up to 150 frames into the chart.", **_KEEP)
         st.caption(
-            "Drag to turn, scroll to zoom. From frame to frame the chosen side stays; a view that you turned by hand stays "
-            "while it is played in 3D."
+            "Drag to turn, scroll to zoom. The side chosen above stays from frame to frame, a view turned by hand not."
         )
     with chart:
         figure = (
