@@ -278,6 +278,15 @@ def test_a_motion_in_half_steps_is_the_motion(moved, size):
     np.testing.assert_allclose(found, in_half_steps(flow.resize_flow(motion.flow, size)), atol=2e-3)
 
 
+@pytest.mark.parametrize("down, above", [(0.0, False), (0.1, False), (-0.001, True), (-0.2, True)])
+def test_only_a_motion_that_reaches_above_the_picture_is_held_below_its_edge(down, above):
+    motion = pixel_centres(GRID) + np.array([0, down], np.float32)
+    assert flow.reaches_above(motion) == above
+    places, fine = flow.resize_flow_to_half_steps(motion, 256), flow.half_steps(astronaut())
+    unheld, held = (flow.warp_half_steps(fine, places.copy(), above=hold) for hold in (False, True))
+    assert np.array_equal(unheld, held) != above
+
+
 def test_half_steps_are_read_as_exactly_as_with_a_larger_kernel():
     picture = astronaut()
     y, x = np.mgrid[:256, :256].astype(np.float32) / 40

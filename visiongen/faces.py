@@ -200,6 +200,12 @@ class PasteBack:
         low = np.clip(np.floor(corners.min(0)).astype(int), 0, [width, height])
         high = np.clip(np.ceil(corners.max(0)).astype(int), 0, [width, height])
         self._window = (slice(low[1], high[1]), slice(low[0], high[0]))
+        self._outside = [
+            np.s_[: low[1]],
+            np.s_[high[1] :],
+            np.s_[low[1] : high[1], : low[0]],
+            np.s_[low[1] : high[1], high[0] :],
+        ]
         self._size = (int(high[0] - low[0]), int(high[1] - low[1]))
         # window from crop, from pixel centres to pixel centres
         self._matrix = np.c_[matrix[:, :2], matrix[:, 2] - low + matrix[:, :2] @ [0.5, 0.5] - 0.5]
@@ -209,7 +215,9 @@ class PasteBack:
 
     def __call__(self, crop: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8: the picture with a moved crop (S, S, 3) in its place."""
-        result = self._image.copy()
+        result = np.empty_like(self._image)
+        for part in self._outside:
+            result[part] = self._image[part]
         still, window, place = self._image[self._window], self._moved(crop), result[self._window]
         place[:] = window
         for band, share, rest in self._blended:

@@ -51,6 +51,8 @@ _AT_THE_HEAD = 0.85
 """Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
 _FINER = 4  # times finer, small openings are drawn before they are averaged
+_SAME_CELL = 0.02
+"""Of a cell: motion that differs by less is the same."""
 _TOP = (-np.inf, 0.0, 0.0, 0.0)  # least x and y of a place to read
 
 
@@ -299,23 +301,30 @@ def half_steps(picture: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(picture, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def warp_half_steps(fine: np.ndarray, places: np.ndarray) -> np.ndarray:
+def warp_half_steps(fine: np.ndarray, places: np.ndarray, *, above: bool = True) -> np.ndarray:
     """A picture (S, S, C), moved.
 
     Args:
         fine: Its `half_steps`.
         places: (S, S, 2) float32 where in `fine` to read, see `resize_flow_to_half_steps`; changed where that is above it.
+        above: Some may be above it, see `reaches_above`.
     """
-    return _read(fine, places, cv2.INTER_LINEAR)
+    return _read(fine, places, cv2.INTER_LINEAR, above=above)
 
 
-def _read(picture: np.ndarray, places: np.ndarray, interpolation: int) -> np.ndarray:
+def reaches_above(flow: np.ndarray) -> bool:
+    """Whether a motion (G, G, 2), crop units, takes pixels from above the picture."""
+    return float(flow[..., 1].min()) < (0.5 - _SAME_CELL) / len(flow)
+
+
+def _read(picture: np.ndarray, places: np.ndarray, interpolation: int, *, above: bool = True) -> np.ndarray:
     """`picture` at `places` (S, S, 2), px, which are changed.
 
     Beyond the picture's border it is mirrored, since a border pixel drawn out makes stripes of a collar. Not so above it:
     a head that is cut off there goes on upwards, and mirrored hair would be a knot of hair.
     """
-    cv2.max(places, _TOP, dst=places)
+    if above:
+        cv2.max(places, _TOP, dst=places)
     return cv2.remap(picture, places, None, interpolation, borderMode=cv2.BORDER_REFLECT_101)
 
 

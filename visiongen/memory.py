@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # glibc, <malloc.h>
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8  # glibc, <malloc.h>
 _KEEP_BYTES = 256 << 20
+_HEAP_BYTES = 64 << 20
+"""Of one heap of a thread's pool. With as much as this asked for as padding, an empty heap is never given back."""
 _ARENAS = 2
 _ARENAS_VARIABLE = "MALLOC_ARENA_MAX"
 
@@ -29,7 +31,8 @@ def keep_freed_memory() -> bool:
         return False
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
-        return bool(mallopt(_M_MMAP_THRESHOLD, _KEEP_BYTES) and mallopt(_M_TRIM_THRESHOLD, 2 * _KEEP_BYTES))
+        wanted = ((_M_MMAP_THRESHOLD, _KEEP_BYTES), (_M_TRIM_THRESHOLD, 2 * _KEEP_BYTES), (_M_TOP_PAD, _HEAP_BYTES))
+        return all(mallopt(what, value) for what, value in wanted)
     except (OSError, AttributeError):  # another C library
         return False
 

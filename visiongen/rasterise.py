@@ -83,7 +83,7 @@ def affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -
         target, source: (N, 2 or more) vertices; only x and y count.
         triangles: (M, 3) indices.
     """
-    t, s = target[:, :2].T[:, triangles], source[:, :2].T[:, triangles]  # (2, M, 3)
+    t, s = (points[:, :2].T.astype(np.float32)[:, triangles] for points in (target, source))  # (2, M, 3)
     # Edges as the columns of 2 x 2 matrices, element by element: thousands of tiny products are slow one by one.
     (a, b), (c, d) = np.moveaxis(t[..., 1:] - t[..., :1], -1, 1)
     (e, f), (g, h) = np.moveaxis(s[..., 1:] - s[..., :1], -1, 1)
@@ -91,7 +91,7 @@ def affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -
     flat = np.abs(t_area) < 1e-7
     over = np.where(flat, 1, t_area)
     linear = np.array([[e * d - f * c, f * a - e * b], [g * d - h * c, h * a - g * b]]) / over  # (2, 2, M)
-    linear[:, :, flat] = np.eye(2)[..., None]
+    linear[:, :, flat] = np.eye(2, dtype=np.float32)[..., None]
     shift = s.mean(-1) - (linear * t.mean(-1)).sum(1)
     ratio = np.abs(t_area) / np.maximum(np.abs(s_area), 1e-9)
-    return np.moveaxis(np.concatenate([linear, shift[:, None]], axis=1), -1, 0).astype(np.float32), ratio
+    return np.moveaxis(np.concatenate([linear, shift[:, None]], axis=1), -1, 0), ratio

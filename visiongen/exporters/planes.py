@@ -36,15 +36,16 @@ def unbiased(conversion: np.ndarray) -> np.ndarray:
     return even
 
 
-def planar(frame: np.ndarray, conversion: np.ndarray) -> np.ndarray:
+def planar(frame: np.ndarray, conversion: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
     """(H * 3 / 2, W) uint8: the plane Y, then U and V, each value of which is the mean of four pixels.
 
     Args:
         frame: (H, W, 3) uint8 RGB, both sides even.
         conversion: (3, 4), `unbiased`.
+        out: Where to write them; default: a new array.
     """
     height, width = frame.shape[:2]
-    planes = np.empty((height * 3 // 2, width), np.uint8)
+    planes = np.empty((height * 3 // 2, width), np.uint8) if out is None else out
     whole = cv2.transform(frame, conversion)  # all three at once take a third of the time of one
     small = cv2.resize(whole, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     cv2.extractChannel(whole, 0, planes[:height])

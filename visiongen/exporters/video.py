@@ -175,6 +175,7 @@ class _Muxer:
         context.gop_size = max(1, round(2 * self.fps))  # a key frame every two seconds: scrubbing stays quick
         # Players without tags guess by the size, and OpenCV always takes BT.601; so small pictures use that one.
         is_high = size[0] > 576
+        self.planes = np.empty((size[0] * 3 // 2, size[1]), np.uint8)  # of every frame: PyAV copies them
         self.conversion = unbiased(yuv_from_rgb("BT.709" if is_high else "BT.601"))
         context.colorspace = BT709 if is_high else BT601
         context.color_primaries = context.color_trc = BT709
@@ -186,7 +187,7 @@ class _Muxer:
         if self.padding != [(0, 0)] * 4:
             pixels = np.pad(pixels, self.padding, mode="edge")
         for image in pixels:
-            frame = av.VideoFrame.from_ndarray(planar(image, self.conversion), format="yuv420p")
+            frame = av.VideoFrame.from_ndarray(planar(image, self.conversion, out=self.planes), format="yuv420p")
             frame.pts, frame.time_base = self.num_frames, 1 / self.fps
             self.num_frames += 1
             self.container.mux(self.video.encode(frame))

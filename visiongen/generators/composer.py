@@ -8,7 +8,7 @@ import numpy as np
 from visiongen import feedback
 from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
-from visiongen.flow import half_step_units, half_steps, resize_flow_to_half_steps, warp_half_steps
+from visiongen.flow import half_step_units, half_steps, reaches_above, resize_flow_to_half_steps, warp_half_steps
 from visiongen.unseen import Unseen
 
 
@@ -52,11 +52,11 @@ class Composer:
             places = feedback.moved(places, shift)
             painted = np.stack([feedback.moved(layer, shift) for layer in painted])
             target = feedback.moved_landmarks(target, shift)
-        frame = self._compose(places, painted, out)
+        frame = self._compose(places, painted, out, above=shift is not None or reaches_above(flow))
         draw_over(frame, self._unseen(target))
         return frame
 
-    def _compose(self, places: np.ndarray, painted: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    def _compose(self, places: np.ndarray, painted: np.ndarray, out: np.ndarray | None, *, above: bool) -> np.ndarray:
         size = (self._side, self._side)
         *light, own, still = (cv2.resize(layer, size, interpolation=cv2.INTER_LINEAR) for layer in painted)
         planes = []
