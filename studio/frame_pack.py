@@ -25,6 +25,8 @@ _QUALITY = 82
 # Longer side of the frames by their number: a pack of a long film must still fit a browser's memory.
 _SIDES = ((300, 480), (750, 400), (1500, 320))
 _SMALLEST_SIDE = 256
+_AT_ONCE = 500
+"""Frames of a film that take about two seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,16 @@ def frame_pack(film: Path, *, progress: Callable[[int, int | None], None] | None
         return FramePack(path, _offsets(path))
     except OSError as error:
         raise MediaError(f"the frames of {film.name} cannot be kept in {film.parent} ({error.strerror})") from error
+
+
+def prepare_packs(folder: Path) -> None:
+    """Makes the packs of a run's films before Inspect or Compare ask for them; not of long ones, since other renders wait,
+    and nothing happens where it cannot be done: the pages make them, too."""
+    for name in ("driving.mp4", "result.mp4"):
+        film = folder / name
+        with contextlib.suppress(MediaError):
+            if film.is_file() and (media.probe(film).num_frames or 0) <= _AT_ONCE:
+                frame_pack(film)
 
 
 def _write(film: Path, path: Path, progress: Callable[[int, int | None], None]) -> None:

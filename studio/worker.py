@@ -96,6 +96,11 @@ _LARGE = ("render", "check_picture", "check_clip", "convert")
 
 
 def _after(task: dict[str, Any]) -> None:
+    """What nobody waits for."""
+    if task["do"] == "render":
+        from studio.frame_pack import prepare_packs
+
+        prepare_packs(Path(task["folder"]))
     if task["do"] in _LARGE:
         give_back_memory()
 

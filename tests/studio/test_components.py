@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from studio.components.scrubber import MISSING, Panel, encoded, packed
-from studio.frame_pack import frame_pack
+from studio.frame_pack import frame_pack, prepare_packs
 from studio.regions import mesh_edges, region_of, regions
 from studio.store import DATA_VARIABLE
 from visiongen import FrameBatch, Provenance, choose, load
@@ -262,3 +262,12 @@ def test_playing_moves_on_and_stops(page, served, finished_run):
     stopped = page.locator(".scrubber").get_attribute("data-frame")
     page.wait_for_timeout(400)
     assert page.locator(".scrubber").get_attribute("data-frame") == stopped
+
+
+def test_packs_are_ready_before_a_page_asks_for_them(tmp_path):
+    for name in ("driving.mp4", "result.mp4"):
+        film(tmp_path / name, num_frames=4)
+    (tmp_path / "result.mp4").write_bytes(b"no film")
+    prepare_packs(tmp_path)
+    assert (tmp_path / ".driving.frames").is_file() and not (tmp_path / ".result.frames").exists()
+    prepare_packs(tmp_path / "deleted meanwhile")
