@@ -208,10 +208,13 @@ def test_from_uploads_to_a_film(page, clip, tmp_path):
 
 
 def test_a_bad_file_is_told_in_one_sentence(page, tmp_path):
+    page.locator(".st-key-render button:not([disabled])").wait_for()  # all of the page is there, its styles too
     page.get_by_test_id("stTopNavLink").last.focus()
     page.keyboard.press("Shift+Tab")  # in the navigation, too, the keyboard's place has to be seen
-    ring = "() => [document.activeElement.dataset.testid, getComputedStyle(document.activeElement).outlineStyle]"
-    assert page.evaluate(ring) == ["stTopNavLink", "solid"]
+    page.wait_for_function(
+        "() => { const at = document.activeElement;"
+        " return at.dataset.testid === 'stTopNavLink' && getComputedStyle(at).outlineStyle === 'solid'; }"
+    )
     bad = tmp_path / "holiday.mp4"
     bad.write_bytes(b"this is no film")
     choose(page, "driving_source", "Upload")
