@@ -140,9 +140,7 @@ def storage() -> None:
     store = get_store()
     st.markdown(kept_note())
     with st.container(horizontal=True):
-        forget = st.button(
-            "Forget my uploads", help="Removes the pictures and clips of this session that no run needs."
-        )
+        forget = st.button("Forget my uploads", help="Removes your pictures and clips that no run needs.")
         delete_mine()
         delete_all()
     if forget:

@@ -28,7 +28,7 @@ from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode, layer
 from visiongen.registration import registered
 
 _BATCH_PIXELS = 8 << 20
-"""Of all frames of a batch, at the crop's resolution: what is computed for each takes 50 bytes a pixel."""
+"""Of all frames of a batch, at the crop's resolution: composed one after the other, they wait for the last as pixels."""
 _FIRST = 3
 """Frames that come one by one."""
 
