@@ -41,6 +41,7 @@ _STYLE = """
   background: color-mix(in srgb, currentColor 3%, transparent); }
 .st-key-empty_page_icon { padding: 0.9rem; border-radius: 50%; background: rgb(102 117 240 / 0.18); margin-bottom: 0.4rem; }
 .st-key-empty_page_icon p span { font-size: 2.4rem !important; line-height: 1; color: #6675f0; }
+.st-key-early { display: none; }
 .st-key-failure_examples img { aspect-ratio: 1; object-fit: cover; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 4rem 1rem 1.5rem; }

@@ -10,6 +10,7 @@ if str(Path(__file__).resolve().parents[1]) not in sys.path:
 
 import streamlit as st
 
+from studio.early_widgets import show_early
 from studio.frame import draw_header, guarded, running_note
 from studio.navigation import present_pages
 
@@ -22,3 +23,4 @@ draw_header()
 with guarded():
     running_note(page.title)
     page.run()
+    show_early(page.title)

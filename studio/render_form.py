@@ -33,7 +33,10 @@ def movement_controls() -> MotionSettings:
         width="stretch", help="\n".join(f"- **{one.name}**: {one.summary}" for one in PRESETS),
     )  # fmt: skip
     shown = preset(state["preset"]).summary if state["preset"] else "own settings"
-    with st.expander(f"Fine-tune ({shown})", key="fine_tune"):
+    fine_tune = st.expander(f"Fine-tune ({shown})", key="fine_tune", on_change="rerun")
+    if not fine_tune.open:  # a dozen sliders with their help, which a browser draws for longer than the rest of the page
+        return now
+    with fine_tune:
         motion = motion_form(MOTION)
         st.button("Reset to Natural", on_click=set_form, args=(MotionSettings, MOTION), icon=":material/undo:")
     return motion
@@ -96,27 +99,33 @@ def _output() -> dict[str, Any]:
     state.setdefault("device", "auto")
     state.setdefault("seed", 0)
     state.setdefault("mark", Settings.mark)
-    with st.expander("Result size, mark, device, seed", key="more_settings"):
-        framing = st.segmented_control(
-            "Framing", ["Whole picture", "Face crop"], key="framing", required=True, **_KEPT,
-            help="The whole picture with the moved face in its place, or the square round the face alone.",
-        )  # fmt: skip
-        size = st.selectbox(
-            "Longer side of the result, px", _sizes(), key="size", format_func=_size_text, **_KEPT,
-            help="Smaller is faster. By default the result is as large as the picture.",
-        )  # fmt: skip
-        mark = st.selectbox(
-            "Visible mark", CORNERS, key="mark", format_func=_mark_text, **_KEPT,
-            help="A small translucent AI in a corner says at first sight that a machine made the film. Every result also "
-                 "carries an invisible mark and signed Content Credentials.",
-        )  # fmt: skip
-        device = st.segmented_control(
-            "Device", DEVICES, key="device", required=True, **_KEPT, help="auto takes a GPU where there is one."
-        )
-        seed = st.number_input(
-            "Seed", 0, 2**31 - 1, key="seed", help="For components that draw random numbers.", **_KEPT
-        )
-    return {"full": framing == "Whole picture", "size": size, "device": device, "seed": int(seed), "mark": mark}
+    state.setdefault("size", None)
+    more = st.expander("Result size, mark, device, seed", key="more_settings", on_change="rerun")
+    if more.open:
+        with more:
+            _output_widgets()
+    return {"full": state["framing"] == "Whole picture", "size": state["size"], "device": state["device"],
+            "seed": int(state["seed"]), "mark": state["mark"]}  # fmt: skip
+
+
+def _output_widgets() -> None:
+    st.segmented_control(
+        "Framing", ["Whole picture", "Face crop"], key="framing", required=True, **_KEPT,
+        help="The whole picture with the moved face in its place, or the square round the face alone.",
+    )  # fmt: skip
+    st.selectbox(
+        "Longer side of the result, px", _sizes(), key="size", format_func=_size_text, **_KEPT,
+        help="Smaller is faster. By default the result is as large as the picture.",
+    )  # fmt: skip
+    st.selectbox(
+        "Visible mark", CORNERS, key="mark", format_func=_mark_text, **_KEPT,
+        help="A small translucent AI in a corner says at first sight that a machine made the film. Every result also "
+             "carries an invisible mark and signed Content Credentials.",
+    )  # fmt: skip
+    st.segmented_control(
+        "Device", DEVICES, key="device", required=True, **_KEPT, help="auto takes a GPU where there is one."
+    )
+    st.number_input("Seed", 0, 2**31 - 1, key="seed", help="For components that draw random numbers.", **_KEPT)
 
 
 def _sizes() -> list[int | None]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from studio.early import load_early
 from studio.jobs import JobQueue
 from studio.retention import sweep
 from studio.store import Run, Store, data_root
@@ -34,6 +35,7 @@ def _queue_at(root: str) -> JobQueue:
         sweep(store)
     queue = JobQueue(store)
     queue.warm_up()
+    load_early(lambda: queue.is_warm)
     return queue
 
 

@@ -102,8 +102,9 @@ def weights() -> None:
     if failures := card.get("known_failures"):
         st.markdown("**What it cannot do well**")
         st.markdown("\n".join(f"- {one}" for one in failures))
-    with st.expander("The whole model card"):
-        st.json(card, expanded=1)  # unfolded, its hundreds of lines keep the browser busy
+    whole = st.expander("The whole model card", key="about.card", on_change="rerun")
+    if whole.open:
+        whole.json(card, expanded=1)  # unfolded, its hundreds of lines keep the browser busy
 
 
 def quality(scores: Mapping[str, Any]) -> None:

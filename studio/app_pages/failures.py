@@ -8,6 +8,7 @@ from studio.empty_page import empty_page
 from studio.failure_cards import JOBS, before_and_after, card, map_figure, picture_at, settings_after, start_remedy
 from studio.failure_examples import FailureExample, failure_examples
 from studio.navigation import is_present
+from studio.plotly_charts import show_chart
 from studio.run_choice import choose_current_run, follow_jobs
 from studio.session import get_queue, get_store, open_page, remember_run, session_id
 from studio.store import Run
@@ -114,7 +115,7 @@ def cases(run: Run) -> None:
             start_remedy(run, settings_after(run.settings, automatic, float(run.fps)))
     shown = [problem for problem in problems if not chosen or problem.kind in chosen]
     shown.sort(key=lambda problem: problem.first if order == "time" else -problem.severity)
-    st.plotly_chart(
+    show_chart(
         map_figure(problems, run.frames, float(run.fps)), key="failures.map", config={"displayModeBar": False}
     )
     for number, problem in enumerate(shown):
@@ -135,5 +136,7 @@ else:
     run = choose_current_run(runs)
     remedied(run)
     cases(run)
-    with st.expander("Try a clip in which something goes wrong"):
-        examples(heading="Each renders in a few seconds.")
+    more = st.expander("Try a clip in which something goes wrong", key="failures.examples", on_change="rerun")
+    if more.open:  # nine films are read for it
+        with more:
+            examples(heading="Each renders in a few seconds.")

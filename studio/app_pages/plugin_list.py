@@ -113,7 +113,7 @@ def plugin_card(name: str, offers: list[tuple[str, Component]]) -> None:
             own = [component for one, component in offers if one == kind]
             for component in own:
                 if option_fields(component.options):
-                    _with_options(component)
+                    _with_options(kind, component)
             if plain := [_label(component) for component in own if not option_fields(component.options)]:
                 with st.container(border=True):
                     st.markdown("\n\n".join(plain))
@@ -125,10 +125,12 @@ def _label(component: Component) -> str:
     return f"**{component.name}**: {component.summary}{extra}"
 
 
-def _with_options(component: Component) -> None:
-    rows = option_rows(component)
-    with st.expander(f"{_label(component)} · {len(rows)} option{'s' * (len(rows) > 1)}"):
-        st.table(pd.DataFrame(rows).set_index("option"))
+def _with_options(kind: str, component: Component) -> None:
+    count = len(option_fields(component.options))
+    label = f"{_label(component)} · {count} option{'s' * (count > 1)}"
+    options = st.expander(label, key=f"options {kind} {component.name}", on_change="rerun")
+    if options.open:  # a dozen tables take the browser longer than the rest of the page
+        options.table(pd.DataFrame(option_rows(component)).set_index("option"))
 
 
 def failures() -> None:
@@ -180,6 +182,16 @@ def how_to() -> None:
     st.caption("Plugins run with your rights: install only those whose authors you trust.")
 
 
+def list_installed(found: Mapping[str, list[tuple[str, Component]]]) -> None:
+    """What is there, what is broken and what is switched off."""
+    failures()
+    for name, offers in found.items():
+        plugin_card(name, offers)
+    if len(found) == 1:
+        st.caption("No plugins beside the built-in components. `pip install` one and start the studio again.")
+    switched_off()
+
+
 def show(found: Mapping[str, list[tuple[str, Component]]]) -> None:
     """The page."""
     counts = {kind: len(offers) for kind, offers in plugins.components().items() if offers}
@@ -187,16 +199,13 @@ def show(found: Mapping[str, list[tuple[str, Component]]]) -> None:
     line = ", ".join(f"{count} {kind.replace('-', ' ')}{'s' * (count > 1)}" for kind, count in counts.items())
     st.write(f"{line}, from {len(found)} package{'s' * (len(found) > 1)}"
              + (f"; {broken} problem{'s' * (broken > 1)}." if broken else "; all of them work."))  # fmt: skip
-    installed, write = st.tabs(["Installed", "Write one"])
-    with installed:
-        failures()
-        for name, offers in found.items():
-            plugin_card(name, offers)
-        if len(found) == 1:
-            st.caption("No plugins beside the built-in components. `pip install` one and start the studio again.")
-        switched_off()
-    with write:
-        how_to()
+    installed, write = st.tabs(["Installed", "Write one"], key="plugins.tab", on_change="rerun")
+    if write.open:  # its code is coloured by a megabyte of script
+        with write:
+            how_to()
+    else:
+        with installed:
+            list_installed(found)
 
 
 st.title("Plugins", anchor=False)

@@ -15,6 +15,9 @@ MEDIA_TYPES = {
     ".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif", ".webp": "image/webp", ".png": "image/png",
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
 }  # fmt: skip
+AS_IT_IS = "video/x-visiongen"
+"""Type of arrays and packs of frames. Streamlit compresses all but pictures, sound and films, and no page hears from it
+meanwhile: half a second for the frames of a short film, which are JPEGs and do not get smaller."""
 
 
 @cache
@@ -40,9 +43,9 @@ def media_url(source: Path | bytes, *, place: str, media_type: str | None = None
     Args:
         source: A file, or its content.
         place: Unique among what the page shows at one time; another file at the same place takes its turn.
-        media_type: Default: by the file's name.
+        media_type: Default: by the file's name; of content, `AS_IT_IS`.
     """
     if isinstance(source, Path):
         media_type = media_type or MEDIA_TYPES[source.suffix.lower()]
     content = str(source) if isinstance(source, Path) else source
-    return runtime.get_instance().media_file_mgr.add(content, media_type or "application/octet-stream", place)
+    return runtime.get_instance().media_file_mgr.add(content, media_type or AS_IT_IS, place)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from studio.components.assets import component, media_url
+from studio.components.assets import AS_IT_IS, component, media_url
 from studio.frame_pack import FramePack
 from studio.regions import mesh_edges, regions
 
@@ -102,7 +102,7 @@ def publish(panels: Sequence[Panel], *, key: str) -> ScrubberFiles:
     layout, points = packed(panels)
     for number, (entry, panel) in enumerate(zip(layout, panels, strict=True)):
         source = panel.frames.path if panel.frames else panel.picture
-        media_type = "application/octet-stream" if panel.frames else None
+        media_type = AS_IT_IS if panel.frames else None
         entry["film"] = panel.frames is not None
         entry["url"] = media_url(source, place=f"{key}-{number}", media_type=media_type) if source else None
     return ScrubberFiles(layout={"panels": layout, "points": media_url(points, place=f"{key}-points")})

@@ -3,16 +3,23 @@
 const MISSING = 65535;
 const KEPT = 48; // decoded frames of a film, about 0.9 MB each
 const AHEAD = 5;
+// What was fetched last: a page that is opened again shows it at once. Not of this script, of which every page has its own.
+const FILMS = 4;
+const films = (globalThis.visiongenFilms ??= new Map()); // address -> JPEGs
 
 /** The frames of one film, decoded when wanted; `changed` is called when one is ready. */
 class Frames {
   constructor(url, changed, failed) {
-    this.blobs = [];
+    this.jpegs = []; // a Blob is made of one when it is wanted: of all of them at once, it takes as long as drawing a page
     this.decoded = new Map();
     this.busy = new Set();
     this.changed = changed;
     this.stop = new AbortController();
-    this.read(url).catch((error) => { if (error.name !== "AbortError") failed(error); });
+    const known = films.get(url);
+    if (known) {
+      [this.jpegs, this.whole] = [known, true];
+      changed();
+    } else this.read(url).catch((error) => { if (error.name !== "AbortError") failed(error); });
   }
 
   async read(url) {
@@ -30,13 +37,15 @@ class Frames {
       const view = new DataView(bytes.buffer);
       while (at + 4 <= bytes.length && at + 4 + view.getUint32(at, true) <= bytes.length) {
         const length = view.getUint32(at, true);
-        this.blobs.push(new Blob([bytes.subarray(at + 4, at + 4 + length)], { type: "image/jpeg" }));
+        this.jpegs.push(bytes.subarray(at + 4, at + 4 + length));
         at += 4 + length;
       }
       rest = bytes.slice(at);
       this.changed();
     }
     this.whole = true;
+    films.set(url, this.jpegs);
+    if (films.size > FILMS) films.delete(films.keys().next().value);
     this.changed();
   }
 
@@ -52,10 +61,10 @@ class Frames {
   }
 
   want(frame) {
-    if (!this.blobs[frame] || this.decoded.has(frame) || this.busy.has(frame)) return;
+    if (!this.jpegs[frame] || this.decoded.has(frame) || this.busy.has(frame)) return;
     if (this.busy.size > 3) { this.next = frame; return; } // the newest wish waits, older ones are forgotten
     this.busy.add(frame);
-    createImageBitmap(this.blobs[frame]).then((picture) => {
+    createImageBitmap(new Blob([this.jpegs[frame]], { type: "image/jpeg" })).then((picture) => {
       this.decoded.set(frame, picture);
       for (const [old, bitmap] of this.decoded) {
         if (this.decoded.size <= KEPT) break;
@@ -76,7 +85,7 @@ class Frames {
     this.stop.abort();
     for (const bitmap of this.decoded.values()) bitmap.close();
     this.decoded.clear();
-    this.blobs = [];
+    this.jpegs = [];
   }
 }
 

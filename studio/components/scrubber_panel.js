@@ -102,7 +102,7 @@ class Panel {
     const { width, height } = canvas;
     context.fillStyle = "#14171c";
     context.fillRect(0, 0, width, height);
-    const picture = this.frames ? this.frames.at(Math.min(frame, Math.max(this.frames.blobs.length - 1, 0))) : this.still;
+    const picture = this.frames ? this.frames.at(Math.min(frame, Math.max(this.frames.jpegs.length - 1, 0))) : this.still;
     if (picture && owner.layers.picture && (picture.complete ?? true)) {
       const [x0, y0, x1, y1] = this.view();
       const [w, h] = [picture.naturalWidth ?? picture.width, picture.naturalHeight ?? picture.height];

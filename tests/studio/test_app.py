@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from opened import opened
 from renders import ROOT, sample_settings
 
 from studio.navigation import present_pages
@@ -70,12 +71,12 @@ def test_controls_and_what_a_page_switch_leaves_of_them(studio):
     # Presets first, sliders after.
     app.button_group(key="preset").set_value("Calm").run()
     assert wanted(app).motion.pose == 0.6 and wanted(app).motion.scale == "lock"
-    app.slider(key="motion.pose").set_value(0.35).run()
+    opened(app, "fine_tune").slider(key="motion.pose").set_value(0.35).run()
     assert wanted(app).motion.pose == 0.35 and app.session_state["preset"] is None
     app.button_group(key="preset").set_value("Natural").run()
     assert wanted(app).motion == sample_settings().motion
     # Components, in the order they were chosen, with their options.
-    app.slider(key="motion.mouth").set_value(1.5)
+    opened(app, "fine_tune").slider(key="motion.mouth").set_value(1.5).run()
     app.selectbox(key="generator").set_value("warp")
     app.selectbox(key="exporter").set_value("gif")
     app.button_group(key="sample_portrait").set_value("Statue")
@@ -91,6 +92,7 @@ def test_controls_and_what_a_page_switch_leaves_of_them(studio):
     app.switch_page(GALLERY).run()
     app.switch_page(ANIMATE).run()
     assert wanted(app) == before
+    assert not [one for one in app.slider if one.key == "motion.mouth"], "closed, and still what was chosen"
 
 
 def test_own_media_need_consent(studio):
@@ -129,7 +131,7 @@ def test_the_clips_own_frame_as_the_portrait(studio):
     app.button_group(key="portrait_source").set_value("Clip").run()
     settings = wanted(app)
     assert settings.self_reenactment and settings.portrait_name == "driving at 0.00 s"
-    app.button_group(key="framing").set_value("Face crop").run()
+    opened(app, "more_settings").button_group(key="framing").set_value("Face crop").run()
     assert not wanted(app).self_reenactment, "a crop cannot be compared with the clip pixel by pixel"
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from opened import opened
 from renders import sample_settings, wait_for
 
 from studio import session
@@ -87,7 +88,7 @@ def test_an_example_is_shown_when_it_is_done_though_another_run_was_shown(studio
     monkeypatch.setattr(job_queue, "submit", lambda *given: example.id)
     monkeypatch.setattr(job_queue, "job", lambda one: Job(id=one, session="tests", state=store.get(one).state))
     page = studio(PAGE, run=troubled.id)
-    page.button(key="example occluded").click().run()
+    opened(page, "failures.examples").button(key="example occluded").click().run()
     assert page.selectbox(key="inspect_run").value == troubled.id, "it is not done yet"
     shutil.copytree(troubled.folder, example.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("run.json"))
     store.update(example.id, state="done", fps=troubled.fps, frames=troubled.frames, size=troubled.size)

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from opened import opened
 from renders import sample_settings, wait_for
 
 from studio.heard import is_unsigned
@@ -90,7 +91,7 @@ def test_mark_and_consent_travel_with_settings():
 
 def test_the_form_offers_the_mark(studio):
     app = studio()
-    box = app.selectbox(key="mark")
+    box = opened(app, "more_settings").selectbox(key="mark")
     assert box.value == CORNERS[0]
     box.select("top-left").run()
     assert app.session_state["wanted"]["mark"] == "top-left"
