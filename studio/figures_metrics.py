@@ -60,7 +60,10 @@ def scores_figure(found: Sequence[Measurement], names: Sequence[str], *, row_hei
 def score_figure(found: Sequence[Measurement], name: str, *, height: int = 210) -> go.Figure:
     """One score of all measurements; colours as in `colours`."""
     figure = scores_figure(found, [name])
-    figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 34, "b": 6}, showlegend=False)
+    figure.update_layout(height=height, margin={"l": 42, "r": 10, "t": 34, "b": 6}, showlegend=False)
+    # Room for four digits: where Plotly makes the room itself, it draws everything twice.
+    figure.update_xaxes(automargin=False)
+    figure.update_yaxes(automargin=False)
     return figure
 
 

@@ -15,7 +15,6 @@ from studio.figures_flow import flow_figure, mask_figure, picture_figure
 from studio.inspect_data import TRACKS, RunData, inner_maps, region_text, scene
 from studio.looking_inside import dense_motion, displacement
 from studio.measurements import heading, ordered
-from studio.plotly_charts import show_chart
 from studio.regions import NUM_POINTS, regions
 from visiongen.errors import VisionGenError
 from visiongen.flow import MAPS
@@ -49,7 +48,7 @@ def _go_to_clicked(key: str) -> None:
 def _clickable(figure: go.Figure, key: str) -> None:
     """A chart over time; a click goes to the frame."""
     figure.update_layout(clickmode="event+select")
-    show_chart(
+    st.plotly_chart(
         figure, key=key, on_select=lambda: _go_to_clicked(key), selection_mode="points", config={"displaylogo": False}
     )
     st.caption("Click on a curve to go to that frame.")
@@ -90,7 +89,7 @@ def vectors(data: RunData, frame: int) -> None:
             picture=data.under(track, frame) if ground else None, colour_by=by, threshold=threshold, shown=shown,
             magnify=magnify, most=longest,
         )  # fmt: skip
-        show_chart(figure, key="vectors_chart", config={"displaylogo": False, "scrollZoom": True})
+        st.plotly_chart(figure, key="vectors_chart", config={"displaylogo": False, "scrollZoom": True})
         start = "the portrait" if track != "driving" else "the first frame with a face"
         st.caption(f"From where a landmark is in {start} to where it is in this frame.")
 
@@ -191,7 +190,7 @@ def mesh(data: RunData, frame: int) -> None:
             if animated
             else _mesh(data, track, by, frame, centred=centred, seen_from=seen_from)
         )
-        show_chart(figure, key=f"mesh_chart_{animated}", config={"displaylogo": False})
+        st.plotly_chart(figure, key=f"mesh_chart_{animated}", config={"displaylogo": False})
 
 
 def dense(data: RunData, frame: int) -> None:
@@ -202,14 +201,14 @@ def dense(data: RunData, frame: int) -> None:
     side = scene(data.run.id, data.run).portrait.crop.shape[0]
     with left:
         st.markdown("**Dense motion of the mesh**")
-        show_chart(flow_figure(displacement(found), unit=side), key="dense_flow", config={"displaylogo": False})
+        st.plotly_chart(flow_figure(displacement(found), unit=side), key="dense_flow", config={"displaylogo": False})
         st.caption("Hue: direction, strength: length, as the wheel shows; arrows point to where a pixel comes from. "
                    f"Over the square round the face, {side} px.")  # fmt: skip
     with right:
         name = st.selectbox("Map", list(_GEOMETRY), format_func=lambda one: _GEOMETRY[one][0], key="dense_map",
                             label_visibility="collapsed", **_KEEP)  # fmt: skip
         values = np.clip(found.maps[MAPS.index(name)], 0, 1)
-        show_chart(mask_figure(values), key="dense_mask", config={"displaylogo": False})
+        st.plotly_chart(mask_figure(values), key="dense_mask", config={"displaylogo": False})
         st.caption(f"{_GEOMETRY[name][0]}: {_GEOMETRY[name][1]}.")
 
 
@@ -234,7 +233,7 @@ def inside(data: RunData, frame: int) -> None:
             with column:
                 st.markdown(f"**{one.name}**")
                 figure = _of_map(one, side)
-                show_chart(figure, key=f"inside {one.name}", config={"displaylogo": False})
+                st.plotly_chart(figure, key=f"inside {one.name}", config={"displaylogo": False})
                 st.caption(f"{one.text[:1].upper()}{one.text[1:]}.")
 
 

@@ -34,7 +34,9 @@ def movement_controls() -> MotionSettings:
     )  # fmt: skip
     shown = preset(state["preset"]).summary if state["preset"] else "own settings"
     fine_tune = st.expander(f"Fine-tune ({shown})", key="fine_tune", on_change="rerun")
-    if not fine_tune.open:  # a dozen sliders with their help, which a browser draws for longer than the rest of the page
+    if (
+        not fine_tune.open
+    ):  # a dozen sliders with their help, which a browser draws for longer than the rest of the page
         return now
     with fine_tune:
         motion = motion_form(MOTION)

@@ -24,7 +24,6 @@ from studio.figures import clicked_frame, rows_figure
 from studio.frame_pack import frame_pack
 from studio.inspect_data import described, run_data
 from studio.measurements import heading, of_run, ordered
-from studio.plotly_charts import show_chart
 from studio.run_choice import choose_run, inspectable_runs
 from studio.session import current_run, open_page, remember_run
 from studio.store import Run
@@ -149,7 +148,7 @@ def _charts(one: Run, other: Run, difference: Difference) -> None:
     rows["Pixels apart"] = {"mean": difference.mean, "worst hundredth": difference.spots}
     figure = rows_figure(np.arange(length) / float(one.fps), rows, frame=st.session_state.get("frame"), row_height=130)
     figure.update_layout(clickmode="event+select")
-    show_chart(
+    st.plotly_chart(
         figure, key="compare_chart", on_select=_go_to_clicked, selection_mode="points", config={"displaylogo": False}
     )
     st.caption("Click on a curve to go to that frame. Pixels apart: absolute difference of the two films, 0 to 1.")

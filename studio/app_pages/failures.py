@@ -8,7 +8,6 @@ from studio.empty_page import empty_page
 from studio.failure_cards import JOBS, before_and_after, card, map_figure, picture_at, settings_after, start_remedy
 from studio.failure_examples import FailureExample, failure_examples
 from studio.navigation import is_present
-from studio.plotly_charts import show_chart
 from studio.run_choice import choose_current_run, follow_jobs
 from studio.session import get_queue, get_store, open_page, remember_run, session_id
 from studio.store import Run
@@ -115,7 +114,7 @@ def cases(run: Run) -> None:
             start_remedy(run, settings_after(run.settings, automatic, float(run.fps)))
     shown = [problem for problem in problems if not chosen or problem.kind in chosen]
     shown.sort(key=lambda problem: problem.first if order == "time" else -problem.severity)
-    show_chart(
+    st.plotly_chart(
         map_figure(problems, run.frames, float(run.fps)), key="failures.map", config={"displayModeBar": False}
     )
     for number, problem in enumerate(shown):

@@ -22,7 +22,6 @@ from studio.measurements import (
     score_of,
     summary_csv,
 )
-from studio.plotly_charts import show_chart
 from studio.run_choice import title_of
 from studio.session import current_run, get_store
 from studio.store import Run
@@ -147,8 +146,7 @@ def _bars(found: Sequence[Measurement], names: Sequence[str]) -> None:
     for row in range(0, len(main), 3):
         for column, name in zip(st.columns(3), main[row : row + 3]):
             chart = _chart(found, name, _values(found, name))
-            with column:
-                show_chart(chart, key=f"metrics.{name}", config={"displayModeBar": False})
+            column.plotly_chart(chart, key=f"metrics.{name}", config={"displayModeBar": False})
     if any(one.intervals for one in found):
         st.caption("Lines at the bars: 95 % confidence of the mean over films, by bootstrap.")
 
@@ -178,7 +176,7 @@ def _curves(found: Sequence[Measurement], curves: Sequence[str]) -> None:
     picked = st.pills("Curves", curves, default=first, selection_mode="multi", format_func=lambda one: score_of(one).title,
                       key=f"metrics.curves {','.join(curves)}")  # fmt: skip
     if picked:
-        show_chart(frames_figure(found, picked), key="metrics.lines", config={"displaylogo": False})
+        st.plotly_chart(frames_figure(found, picked), key="metrics.lines", config={"displaylogo": False})
 
 
 def _downloads(found: Sequence[Measurement], names: Sequence[str], curves: Sequence[str]) -> None:

@@ -19,7 +19,6 @@ from studio.opinions import (
     pairs,
     ratings_csv,
 )
-from studio.plotly_charts import show_chart
 from studio.session import get_store, session_id
 from studio.store import Run
 
@@ -107,7 +106,7 @@ def results() -> None:
     if not found:
         st.caption("No ratings yet.")
         return
-    show_chart(opinions_figure(found), key="rate.chart", config={"displayModeBar": False})
+    st.plotly_chart(opinions_figure(found), key="rate.chart", config={"displayModeBar": False})
     names = (*CRITERIA, "all")
     rows = {}
     for method in dict.fromkeys(one.method for one in found):

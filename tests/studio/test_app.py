@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from opened import opened
+from PIL import Image
 from renders import ROOT, sample_settings
 
 from studio.navigation import present_pages
