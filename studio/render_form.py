@@ -32,11 +32,10 @@ def movement_controls() -> MotionSettings:
         "Preset", [one.name for one in PRESETS], key="preset", on_change=_take_preset, label_visibility="collapsed",
         width="stretch", help="\n".join(f"- **{one.name}**: {one.summary}" for one in PRESETS),
     )  # fmt: skip
-    shown = preset(state["preset"]).summary if state["preset"] else "own settings"
-    fine_tune = st.expander(f"Fine-tune ({shown})", key="fine_tune", on_change="rerun")
-    if (
-        not fine_tune.open
-    ):  # a dozen sliders with their help, which a browser draws for longer than the rest of the page
+    st.caption(preset(state["preset"]).summary if state["preset"] else "own settings")
+    # Under another label it would be another one, and closed.
+    fine_tune = st.expander("Fine-tune", key="fine_tune", on_change="rerun")
+    if not fine_tune.open:  # a dozen sliders with their help take a browser longer than the rest of the page
         return now
     with fine_tune:
         motion = motion_form(MOTION)
