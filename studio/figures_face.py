@@ -16,6 +16,8 @@ _SHADES = 8
 """Steps of colour in which arrows show how long they are."""
 _AT_REST = 0.05
 """Arrows shorter than this, px, have no direction."""
+_HEAD = 0.011
+"""Length of an arrow's head, shares of the chart's height."""
 _LABEL = {"bgcolor": "rgba(0, 0, 0, 0.65)", "font": {"color": "#ffffff"}, "borderpad": 6}
 """Readable on any picture."""
 _SCALE = "Turbo"
@@ -70,17 +72,18 @@ def vectors_figure(
     figure = go.Figure()
     if picture is not None:
         _lay_under(figure, picture, size)
+    _as_picture(figure, size, start if zoom else None)
+    head = _HEAD * abs(float(np.subtract(*figure.layout.yaxis.range)))
     chosen = [region for region in regions() if shown is None or region.name in shown]
     if colour_by == "region":
         for region in chosen:
             indices = np.array([i for i in region.points if keep[i]], int)
             if len(indices):
-                figure.add_trace(_arrows(start, step, length, indices, magnify, region.colour, region.label))
+                figure.add_trace(_arrows(start, step, length, indices, magnify, head, region.colour, region.label))
     else:
         wanted = keep & np.isin(np.arange(len(keep)), [i for region in chosen for i in region.points])
-        _add_shaded(figure, start, step, length, np.flatnonzero(wanted), magnify, most)
-    _as_picture(figure, size, start if zoom else None)
-    count = sum(len(trace.customdata) for trace in figure.data if trace.customdata is not None) // 3
+        _add_shaded(figure, start, step, length, np.flatnonzero(wanted), magnify, head, most)
+    count = sum(len(trace.customdata) for trace in figure.data if trace.customdata is not None)
     framed(figure, height=560, name=f"vectors {size} {zoom}")
     if not count:
         text = "no landmark moved in this frame" + (f" by {threshold:g} px" if threshold > _AT_REST else "")
@@ -95,20 +98,21 @@ def _arrows(
     length: np.ndarray,
     indices: np.ndarray,
     magnify: float,
+    head: float,
     colour: str,
     label: str,
 ) -> go.Scatter:
-    """Lines from start to tip, a gap between them, and a head at every tip that points along its line."""
-    tips = start[indices] + magnify * step[indices]
-    nan = np.full(len(indices), np.nan)
-    x = np.stack([start[indices, 0], tips[:, 0], nan], 1).ravel()
-    y = np.stack([start[indices, 1], tips[:, 1], nan], 1).ravel()
-    data = np.repeat(np.c_[indices, length[indices], step[indices]], 3, axis=0)
+    """Arrows of one colour as one outline: line, head, a gap. Markers for heads take browsers twice as long."""
+    begin, tip = start[indices], start[indices] + magnify * step[indices]
+    along = (tip - begin) / np.maximum(np.linalg.norm(tip - begin, axis=1, keepdims=True), 1e-9)
+    across = along[:, ::-1] * [-1, 1]
+    back, half = tip - head * along, 0.25 * head * across
+    corners = np.stack([begin, tip, back + half, back - half, tip, np.full_like(tip, np.nan)], 1)
+    x, y = corners.reshape(-1, 2).T
+    data = np.repeat(np.c_[indices, length[indices], step[indices]], corners.shape[1], axis=0)
     return go.Scatter(
-        x=x, y=y, mode="lines+markers", name=label, customdata=data,
-        line={"color": colour, "width": 1.6},
-        marker={"symbol": "arrow", "angleref": "previous", "size": np.tile([0, 9, 0], len(indices)), "color": colour,
-                "line": {"width": 0}},
+        x=x, y=y, mode="lines", name=label, customdata=data, line={"color": colour, "width": 1.6}, fill="toself",
+        fillcolor=colour, hoveron="points",
         hovertemplate="landmark %{customdata[0]}<br>%{customdata[1]:.1f} px: %{customdata[2]:+.1f} right, "
         f"%{{customdata[3]:+.1f}} down<extra>{label}</extra>",
     )  # fmt: skip
@@ -116,7 +120,7 @@ def _arrows(
 
 def _add_shaded(
     figure: go.Figure, start: np.ndarray, step: np.ndarray, length: np.ndarray, indices: np.ndarray, magnify: float,
-    most: float | None,
+    head: float, most: float | None,
 ) -> None:  # fmt: skip
     from plotly.colors import sample_colorscale
 
@@ -126,7 +130,7 @@ def _add_shaded(
         part = indices[shade == number]
         if len(part):
             label = f"{number * top / _SHADES:.1f} to {(number + 1) * top / _SHADES:.1f} px"
-            trace = _arrows(start, step, length, part, magnify, colour, label)
+            trace = _arrows(start, step, length, part, magnify, head, colour, label)
             trace.showlegend = False
             figure.add_trace(trace)
     bar = {"colorscale": _SCALE, "cmin": 0, "cmax": top, "color": [0], "showscale": True, "size": 0.1, "opacity": 0,

@@ -38,7 +38,7 @@ def turned(face: np.ndarray, yaws: list[float]) -> np.ndarray:
 
 def arrows(figure) -> np.ndarray:
     """(N, 4): start x, y and tip x, y of all arrows of a figure."""
-    found = [np.array([[*trace.x[i : i + 2], *trace.y[i : i + 2]] for i in range(0, len(trace.x), 3)], float)
+    found = [np.array([[*trace.x[i : i + 2], *trace.y[i : i + 2]] for i in range(0, len(trace.x), 6)], float)
              for trace in figure.data if trace.customdata is not None]  # fmt: skip
     return np.concatenate(found)[:, [0, 2, 1, 3]] if found else np.zeros((0, 4))
 
