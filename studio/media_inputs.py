@@ -160,7 +160,7 @@ def _crop_preview(portrait: PortraitFile) -> int | None:
     face = int(st.session_state["face"])
     corners = str([one["corners"] for one in faces])
     note = f" ({portrait.note})" if portrait.note else ""
-    caption = f"{portrait.name}, {portrait.size[1]} × {portrait.size[0]}{note}; the frame shows the crop"
+    caption = f"{portrait.name}, {portrait.size[1]}\u00a0×\u00a0{portrait.size[0]}{note}; the frame shows the crop"
     slot.image(_drawn(portrait.path, corners, face), width="stretch", caption=caption)
     return face
 
@@ -268,7 +268,7 @@ def _piece(driving: DrivingFile) -> tuple[float, float | None]:
     frames = max(1, round((end - start) / step))
     sound = ", sound" if driving.has_audio else ""
     st.caption(f"{driving.name}: {frames} of {driving.frames} frames, {driving.fps:.4g} fps, "
-               f"{driving.size[1]} × {driving.size[0]}{sound}")  # fmt: skip
+               f"{driving.size[1]}\u00a0×\u00a0{driving.size[0]}{sound}")  # fmt: skip
     whole = end >= driving.seconds - step / 2
     return round(start, 4), None if whole else round(end, 4)
 

@@ -37,7 +37,7 @@ def summary(run: Run) -> str:
         end = "end" if settings.end is None else f"{settings.end:g}"
         parts.append(f"{settings.start:g}–{end} s")
     if run.frames:
-        parts.append(f"{run.frames} frames, {run.size[1]} × {run.size[0]}")
+        parts.append(f"{run.frames} frames, {run.size[1]}\u00a0×\u00a0{run.size[0]}")
     return " · ".join(parts)
 
 
