@@ -49,7 +49,7 @@ _EXAMPLES = (
     FailureExample(kind="face-lost", shows="the light goes out, and with it the face", worst=24),
     FailureExample(kind="out-of-frame", shows="the face leaves the picture at its edge", worst=30),
     FailureExample(kind="folded-field", shows="mouth and brows move twice as far as the driver's", worst=68),
-    FailureExample(kind="blur", shows="the camera is out of focus", worst=30),
+    FailureExample(kind="blur", shows="the camera goes out of focus, and comes back", worst=30),
     FailureExample(kind="several-faces", shows="a second person comes into the picture", worst=24),
     FailureExample(kind="mouth-opened", shows="the mouth opens, but the portrait's is closed", worst=34),
     FailureExample(kind="unseen-side", shows="the head turns to a side that the portrait hides", worst=30),

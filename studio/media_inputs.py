@@ -183,8 +183,9 @@ def _drawn(path: str, corners: str, chosen: int) -> np.ndarray:
         colour = (255, 178, 64) if number == chosen else (200, 200, 200)
         cv2.polylines(image, [square], True, colour, 2, cv2.LINE_AA)
         if len(squares) > 1:
-            place = tuple(int(v) for v in np.clip(square[0] + [6, 24], 2, [size[0] - 20, size[1] - 6]))
-            cv2.putText(image, str(number + 1), place, cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, 2, cv2.LINE_AA)
+            place = tuple(int(v) for v in np.clip(square[0] + [6, 24], [6, 24], [size[0] - 20, size[1] - 6]))
+            for ink, width in (((0, 0, 0), 6), (colour, 2)):  # a dark rim: readable on any picture
+                cv2.putText(image, str(number + 1), place, cv2.FONT_HERSHEY_SIMPLEX, 0.8, ink, width, cv2.LINE_AA)
     return image
 
 

@@ -49,7 +49,7 @@ def card(run: Run) -> None:
             st.image(str(picture), width="stretch")
         else:
             st.skeleton(height=160)
-        st.checkbox(run.title, key=f"choose {run.id}", help="Choose it for a project file.")
+        st.checkbox(run.title, key=f"choose {run.id}", help="Choose it for a project file.", persist_state="session")
         made = time.strftime("%d %b %Y, %H:%M", time.localtime(run.created))
         scores = [f"{label} {run.summary[name]:.3f}" for name, label in _SHOWN if name in run.summary]
         lines = [f"{_STATES[run.state]}{_warned(run)} {made}", summary(run), " · ".join(scores[:3])]
