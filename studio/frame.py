@@ -56,9 +56,12 @@ _STYLE = """
   .st-key-live-portrait button { padding: 0.1rem 0.4rem; }
   button kbd { display: none; }  /* who has a small screen seldom has keys */
   .st-key-empty_page { margin-top: 0; padding: 1.4rem 1rem; }
-  :is(.st-key-failure_examples, .st-key-job_numbers) [data-testid="stHorizontalBlock"] { gap: 0.6rem; }
-  :is(.st-key-failure_examples, .st-key-job_numbers) [data-testid="stColumn"] {
-    min-width: calc(50% - 0.6rem); flex: 1 1 calc(50% - 0.6rem); }
+  /* Two in a row, whatever rows they were put in. */
+  .st-key-failure_examples { display: grid; grid-template-columns: 1fr 1fr; gap: 0.6rem; }
+  .st-key-failure_examples > *, .st-key-failure_examples > * > [data-testid="stHorizontalBlock"] { display: contents; }
+  .st-key-failure_examples [data-testid="stColumn"] { min-width: 0; width: auto; }
+  .st-key-job_numbers [data-testid="stHorizontalBlock"] { gap: 0.6rem; }
+  .st-key-job_numbers [data-testid="stColumn"] { min-width: calc(50% - 0.6rem); flex: 1 1 calc(50% - 0.6rem); }
 }
 </style>
 """
