@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.settings import Settings
+from visiongen import MotionSettings
 from visiongen.diagnostics import KINDS
 from visiongen.errors import VisionGenError
-from visiongen.samples import PROBLEMS, sample
+from visiongen.samples import PROBLEM_SETTINGS, PROBLEMS, sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,8 @@ class FailureExample:
     def settings(self) -> Settings:
         """The render that shows it."""
         portrait, clip = PROBLEMS[self.kind]
-        return Settings(portrait=str(sample(portrait)), driving=str(sample(clip)))
+        motion = MotionSettings(**PROBLEM_SETTINGS.get(self.kind, {}))
+        return Settings(portrait=str(sample(portrait)), driving=str(sample(clip)), motion=motion)
 
 
 _EXAMPLES = (
@@ -46,7 +48,8 @@ _EXAMPLES = (
     FailureExample(kind="fast-motion", shows="the head jumps from side to side", worst=24),
     FailureExample(kind="face-lost", shows="the light goes out, and with it the face", worst=24),
     FailureExample(kind="out-of-frame", shows="the face leaves the picture at its edge", worst=30),
-    FailureExample(kind="blur", shows="the camera is out of focus", worst=30),
+    FailureExample(kind="folded-field", shows="mouth and brows move twice as far as the driver's", worst=68),
+    FailureExample(kind="blur", shows="the camera goes out of focus, and comes back", worst=30),
     FailureExample(kind="several-faces", shows="a second person comes into the picture", worst=24),
     FailureExample(kind="mouth-opened", shows="the mouth opens, but the portrait's is closed", worst=34),
     FailureExample(kind="unseen-side", shows="the head turns to a side that the portrait hides", worst=30),

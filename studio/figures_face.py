@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -35,6 +35,8 @@ SEEN_FROM = {
     "below": (0.0, -1.1, -1.1),
 }
 """Side of the face -> where the eye of a chart in space is; x to the right of the picture, y away, z up."""
+_FURTHEST = 20.0
+"""Length of the vectors of a camera; further away, there is nothing to be seen."""
 _MOST_STEPS = 150
 """Frames of an animated mesh: more make the page slow."""
 
@@ -232,6 +234,16 @@ def mesh_figure(
             text="no face seen in this frame", showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5
         )
     return figure
+
+
+def camera_of(value: Any) -> dict[str, dict[str, float]] | None:
+    """A chart's camera as a browser reported it: where the eye is, what it looks at, what is up; None if it is none."""
+    try:
+        camera = {part: {axis: float(value[part][axis]) for axis in "xyz"} for part in ("eye", "center", "up")}
+    except (KeyError, TypeError, ValueError):
+        return None
+    good = all(abs(length) <= _FURTHEST for vector in camera.values() for length in vector.values())  # and no NaN
+    return camera if good else None
 
 
 def _steps(length: int, frame: int, points: np.ndarray) -> list[int]:

@@ -51,6 +51,7 @@ def scores_figure(found: Sequence[Measurement], names: Sequence[str], *, row_hei
                 row=place // columns + 1, col=place % columns + 1,
             )  # fmt: skip
             shown = True
+    figure.update_yaxes(showgrid=False)  # it would strike out the values on the bars
     figure.update_xaxes(showticklabels=False)  # names are longer than bars are wide: the legend has them
     framed(figure, height=100 + row_height * rows, name=f"scores {list(names)}")
     figure.update_layout(margin_b=50, legend=_BELOW)

@@ -34,6 +34,10 @@ _STYLE = """
   [data-testid="stElementToolbar"] button):focus-visible {
   outline: 2px solid #6675f0; outline-offset: 2px; border-radius: 0.4rem; }
 [data-testid="stElementToolbar"]:focus-within { opacity: 1; }
+/* Which files may be given, to the last one. */
+[data-testid="stFileUploaderDropzoneInstructions"] span { white-space: normal; text-overflow: clip; }
+/* What stands beside expanders, in their size. */
+.stVerticalBlock[class*="st-key-without_options"] p { font-size: 0.875rem; }
 [data-testid="stMetricValue"] { font-size: 1.4rem; }
 [data-testid="stCaptionContainer"] { text-wrap: pretty; }
 .st-key-empty_page { max-width: 44rem; margin: 4vh auto 1rem; padding: 2.2rem 2.4rem 2rem; text-wrap: pretty;
@@ -51,10 +55,14 @@ _STYLE = """
   .st-key-preset button { padding: 0.2rem 0.25rem; min-width: 0; }
   .st-key-preset button p, .st-key-live-portrait button p { font-size: 0.78rem; }
   .st-key-live-portrait button { padding: 0.1rem 0.4rem; }
+  button kbd { display: none; }  /* who has a small screen seldom has keys */
   .st-key-empty_page { margin-top: 0; padding: 1.4rem 1rem; }
-  :is(.st-key-failure_examples, .st-key-job_numbers) [data-testid="stHorizontalBlock"] { gap: 0.6rem; }
-  :is(.st-key-failure_examples, .st-key-job_numbers) [data-testid="stColumn"] {
-    min-width: calc(50% - 0.6rem); flex: 1 1 calc(50% - 0.6rem); }
+  /* Two in a row, whatever rows they were put in. */
+  .st-key-failure_examples { display: grid; grid-template-columns: 1fr 1fr; gap: 0.6rem; }
+  .st-key-failure_examples > *, .st-key-failure_examples > * > [data-testid="stHorizontalBlock"] { display: contents; }
+  .st-key-failure_examples [data-testid="stColumn"] { min-width: 0; width: auto; }
+  .st-key-job_numbers [data-testid="stHorizontalBlock"] { gap: 0.6rem; }
+  .st-key-job_numbers [data-testid="stColumn"] { min-width: calc(50% - 0.6rem); flex: 1 1 calc(50% - 0.6rem); }
 }
 </style>
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,7 +11,7 @@ import streamlit as st
 
 from studio.expressions import ANGLES, CURVES, head_frame
 from studio.figures import clicked_frame, rows_figure, trajectories_figure
-from studio.figures_face import SEEN_FROM, mesh_figure, vectors_figure
+from studio.figures_face import SEEN_FROM, camera_of, mesh_figure, vectors_figure
 from studio.figures_flow import flow_figure, mask_figure, picture_figure
 from studio.inspect_data import TRACKS, RunData, inner_maps, region_text, scene
 from studio.looking_inside import dense_motion, displacement
@@ -23,6 +24,9 @@ from visiongen.pose import face_model
 
 LANDMARKS = "landmarks"
 """Key in the session's state: landmarks that are followed."""
+MESH_CHART = "mesh_chart"
+"""Key of the chart of one frame in space."""
+_CAMERA = "mesh_camera"
 _FIRST_LANDMARKS = (1, 13, 14, 159, 386)
 _MOST_LANDMARKS = 8
 _KEEP = {"persist_state": "session"}
@@ -167,6 +171,12 @@ def _mesh(
     )  # fmt: skip
 
 
+def keep_camera(value: Any) -> None:
+    """Lets the face in space be seen as it was turned by hand, also at the next frame."""
+    if (camera := camera_of(value)) is not None:
+        st.session_state[_CAMERA] = camera
+
+
 def mesh(data: RunData, frame: int) -> None:
     """The face in space."""
     controls, chart = st.columns([1, 2.6])
@@ -178,19 +188,21 @@ def mesh(data: RunData, frame: int) -> None:
         if st.session_state.get("mesh_by") not in kinds:
             st.session_state["mesh_by"] = "movement"
         by = st.selectbox("Colour by", list(kinds), format_func=kinds.get, key="mesh_by", **_KEEP)
-        seen_from = st.selectbox("Seen from", list(SEEN_FROM), key="mesh_seen_from", **_KEEP)
+        seen_from = st.selectbox("Seen from", list(SEEN_FROM), key="mesh_seen_from",
+                                 on_change=lambda: st.session_state.pop(_CAMERA, None), **_KEEP)  # fmt: skip
         centred = st.toggle("Hold the head in the middle", value=True, key="mesh_centred", **_KEEP)
         animated = st.toggle("Play in 3D", key="mesh_animated", help="Loads up to 150 frames into the chart.", **_KEEP)
-        st.caption(
-            "Drag to turn, scroll to zoom. The side chosen above stays from frame to frame, a view turned by hand not."
-        )
+        st.caption("Drag to turn, scroll to zoom; the view stays from frame to frame.")
     with chart:
         figure = (
             _animated(data.run.id, track, by, centred, seen_from, data)
             if animated
             else _mesh(data, track, by, frame, centred=centred, seen_from=seen_from)
         )
-        st.plotly_chart(figure, key=f"mesh_chart_{animated}", config={"displaylogo": False})
+        if not animated and _CAMERA in st.session_state:
+            figure.update_layout(scene_camera=st.session_state[_CAMERA])
+        key = f"{MESH_CHART}_animated" if animated else MESH_CHART
+        st.plotly_chart(figure, key=key, config={"displaylogo": False})
 
 
 def dense(data: RunData, frame: int) -> None:

@@ -160,7 +160,7 @@ def _crop_preview(portrait: PortraitFile) -> int | None:
     face = int(st.session_state["face"])
     corners = str([one["corners"] for one in faces])
     note = f" ({portrait.note})" if portrait.note else ""
-    caption = f"{portrait.name}, {portrait.size[1]} × {portrait.size[0]}{note}; the frame shows the crop"
+    caption = f"{portrait.name}, {portrait.size[1]}\u00a0×\u00a0{portrait.size[0]}{note}; the frame shows the crop"
     slot.image(_drawn(portrait.path, corners, face), width="stretch", caption=caption)
     return face
 
@@ -183,8 +183,9 @@ def _drawn(path: str, corners: str, chosen: int) -> np.ndarray:
         colour = (255, 178, 64) if number == chosen else (200, 200, 200)
         cv2.polylines(image, [square], True, colour, 2, cv2.LINE_AA)
         if len(squares) > 1:
-            place = tuple(int(v) for v in np.clip(square[0] + [6, 24], 2, [size[0] - 20, size[1] - 6]))
-            cv2.putText(image, str(number + 1), place, cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, 2, cv2.LINE_AA)
+            place = tuple(int(v) for v in np.clip(square[0] + [6, 24], [6, 24], [size[0] - 20, size[1] - 6]))
+            for ink, width in (((0, 0, 0), 6), (colour, 2)):  # a dark rim: readable on any picture
+                cv2.putText(image, str(number + 1), place, cv2.FONT_HERSHEY_SIMPLEX, 0.8, ink, width, cv2.LINE_AA)
     return image
 
 
@@ -268,7 +269,7 @@ def _piece(driving: DrivingFile) -> tuple[float, float | None]:
     frames = max(1, round((end - start) / step))
     sound = ", sound" if driving.has_audio else ""
     st.caption(f"{driving.name}: {frames} of {driving.frames} frames, {driving.fps:.4g} fps, "
-               f"{driving.size[1]} × {driving.size[0]}{sound}")  # fmt: skip
+               f"{driving.size[1]}\u00a0×\u00a0{driving.size[0]}{sound}")  # fmt: skip
     whole = end >= driving.seconds - step / 2
     return round(start, 4), None if whole else round(end, 4)
 

@@ -18,10 +18,17 @@ PROBLEMS = {
     "face-lost": ("statue.png", "problem_lost.mp4"),
     "several-faces": ("painting.png", "problem_two_faces.mp4"),
     "out-of-frame": ("cartoon.png", "problem_cut_off.mp4"),
+    "folded-field": ("painting.png", "driving.mp4"),
     "mouth-opened": ("cartoon.png", "driving.mp4"),
     "unseen-side": ("statue_turned.png", "problem_turned.mp4"),
 }
 """Kind of a problem (`visiongen.diagnostics.KINDS`) -> names of a portrait and a driving clip that show it."""
+
+PROBLEM_SETTINGS: dict[str, dict[str, float]] = {"folded-field": {"mouth": 2.0, "brows": 2.0}}
+"""Kind -> fields of `visiongen.MotionSettings` that bring it about; the others come by themselves.
+
+An expression folds the motion field where it is turned up, and hardly ever as it was seen: docs/diagnostics.md has the numbers.
+"""
 
 
 def sample(name: str) -> Path:

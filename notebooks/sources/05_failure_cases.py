@@ -2,7 +2,7 @@
 # # 5. Failure cases: occlusion and extreme poses
 #
 # **You will see** what goes wrong when a hand passes before the driver's face, when a head turns too far, and in
-# seven other cases; how it is found before anything is rendered; and what can be mended and what cannot. About six
+# eight other cases; how it is found before anything is rendered; and what can be mended and what cannot. About six
 # minutes.
 #
 # Install: `pip install -c constraints.txt -e ".[notebooks]"` in a checkout, then `jupyter lab notebooks`. The clips
@@ -17,7 +17,7 @@ from visiongen import media
 from visiongen.diagnostics import KINDS, apply_remedies, diagnose
 from visiongen.motion import piece
 from visiongen.pose import euler_angles, face_model
-from visiongen.samples import PROBLEMS, sample
+from visiongen.samples import PROBLEM_SETTINGS, PROBLEMS, sample
 
 vae_gan = visiongen.load(visiongen.choose("generator", "vae-gan"))
 
@@ -148,18 +148,20 @@ for problem in diagnose(motion, portrait=where, fitted=how):
 # Not everything in that list is true: nothing covers the statue. A face seen from far aside looks to the occlusion
 # network like one that is half hidden. Diagnoses are warnings with evidence, to be looked at, not verdicts.
 #
-# ## All nine cases
+# ## All ten cases
 #
-# `PROBLEMS` names a portrait and a clip for every kind that is looked for. The table shows what is found in each, and
-# whether the pipeline can do something about it by itself; the pictures show the frame where it is worst.
+# `PROBLEMS` names a portrait and a clip for every kind that is looked for, `PROBLEM_SETTINGS` the gains without which a
+# motion field does not fold. The table shows what is found in each, and whether the pipeline can do something about it
+# by itself; the pictures show the frame where it is worst.
 
 # %%
 rows, tiles, captions = [], [], []
 for kind, names in list(PROBLEMS.items())[: 2 if LIGHT else None]:
     picture, clip = (sample(name) for name in names)
     motion = visiongen.extract_motion(clip)
-    where, how = visiongen.fit_motion(visiongen.prepare_portrait(picture, size=300), motion)
-    found = [problem for problem in diagnose(motion, portrait=where, fitted=how) if problem.kind == kind]
+    settings = visiongen.MotionSettings(**PROBLEM_SETTINGS.get(kind, {}))
+    where, how = visiongen.fit_motion(visiongen.prepare_portrait(picture, size=300), motion, settings)
+    found = [p for p in diagnose(motion, portrait=where, fitted=how, settings=settings) if p.kind == kind]
     worst = found[0]
     automatic = worst.remedy.label if worst.remedy and worst.remedy.automatic else ""
     by_hand = worst.remedy.label if worst.remedy and not worst.remedy.automatic else ""

@@ -37,7 +37,7 @@ def summary(run: Run) -> str:
         end = "end" if settings.end is None else f"{settings.end:g}"
         parts.append(f"{settings.start:g}–{end} s")
     if run.frames:
-        parts.append(f"{run.frames} frames, {run.size[1]} × {run.size[0]}")
+        parts.append(f"{run.frames} frames, {run.size[1]}\u00a0×\u00a0{run.size[0]}")
     return " · ".join(parts)
 
 
@@ -49,7 +49,7 @@ def card(run: Run) -> None:
             st.image(str(picture), width="stretch")
         else:
             st.skeleton(height=160)
-        st.checkbox(run.title, key=f"choose {run.id}", help="Choose it for a project file.")
+        st.checkbox(run.title, key=f"choose {run.id}", help="Choose it for a project file.", persist_state="session")
         made = time.strftime("%d %b %Y, %H:%M", time.localtime(run.created))
         scores = [f"{label} {run.summary[name]:.3f}" for name, label in _SHOWN if name in run.summary]
         lines = [f"{_STATES[run.state]}{_warned(run)} {made}", summary(run), " · ".join(scores[:3])]

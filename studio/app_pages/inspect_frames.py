@@ -8,7 +8,7 @@ from studio.components.scrubber import publish, scrubber
 from studio.empty_page import Example, empty_page
 from studio.frame_pack import frame_pack
 from studio.inspect_data import RunData, described, marks, panels, run_data
-from studio.inspect_views import LANDMARKS, VIEWS, draw, follow
+from studio.inspect_views import LANDMARKS, MESH_CHART, VIEWS, draw, follow, keep_camera
 from studio.run_choice import choose_current_run, inspectable_runs
 from studio.session import open_page
 
@@ -43,7 +43,8 @@ def _show(data: RunData) -> None:
         scrubber(
             files, frames=data.frames, frame=frame, fps=data.run.fps, marks=found,
             chosen=st.session_state.get(LANDMARKS, ()) if view == "Trajectories" else (),
-            on_frame=lambda one: st.session_state.update({_FRAME: one}), on_landmark=_follow, key="scrubber",
+            on_frame=lambda one: st.session_state.update({_FRAME: one}), on_landmark=_follow,
+            space=MESH_CHART, on_camera=keep_camera, key="scrubber",
         )  # fmt: skip
         view = st.segmented_control(
             "Look at", list(VIEWS), key="inspect_view", required=True,

@@ -115,7 +115,7 @@ def plugin_card(name: str, offers: list[tuple[str, Component]]) -> None:
                 if option_fields(component.options):
                     _with_options(kind, component)
             if plain := [_label(component) for component in own if not option_fields(component.options)]:
-                with st.container(border=True):
+                with st.container(border=True, key=f"without_options {name} {kind}"):
                     st.markdown("\n\n".join(plain))
 
 

@@ -180,8 +180,14 @@ class Scrubber {
     clearTimeout(this.reporting);
     this.reporting = setTimeout(() => {
       this.reported = this.frame;
-      this.setTriggerValue("frame", this.frame);
+      this.setTriggerValue("frame", { frame: this.frame, camera: this.camera() });
     }, 250);
+  }
+
+  /** How the chart in space is looked at: the chart of another frame is a new one, and would not know. */
+  camera() {
+    const chart = this.data.space && document.querySelector(`.st-key-${this.data.space} .js-plotly-plot`);
+    return chart?._fullLayout?.scene?.camera ?? null;
   }
 
   hover(panel, event) {

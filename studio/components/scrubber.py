@@ -118,6 +118,8 @@ def scrubber(
     chosen: Sequence[int] = (),
     on_frame: Callable[[int], None],
     on_landmark: Callable[[int], None] | None = None,
+    space: str = "",
+    on_camera: Callable[[Any], None] | None = None,
     key: str,
 ) -> None:
     """Shows the panels and lets the user go through their frames. Nothing goes to the server while that happens: where
@@ -132,13 +134,17 @@ def scrubber(
         chosen: Landmarks drawn with a ring and their number.
         on_frame: Called with the frame the user stopped at.
         on_landmark: Called with the number of a landmark that was clicked.
+        space: Key of a Plotly chart in space that is drawn anew for every frame, where the page has one.
+        on_camera: Called before `on_frame` with what that chart's camera was (unchecked: it comes from the browser).
         key: Unique on the page.
     """
 
     def moved() -> None:
         value = (st.session_state.get(key) or {}).get("frame")
         if value is not None:
-            on_frame(min(max(int(value), 0), frames - 1))
+            if on_camera is not None and value["camera"] is not None:
+                on_camera(value["camera"])
+            on_frame(min(max(int(value["frame"]), 0), frames - 1))
 
     def clicked() -> None:
         value = (st.session_state.get(key) or {}).get("landmark")
@@ -153,6 +159,7 @@ def scrubber(
         "marks": [vars(mark) for mark in marks],
         "chosen": list(chosen),
         "picks": on_landmark is not None,
+        "space": space,
         "regions": [
             {"name": one.name, "label": one.label, "colour": one.colour, "points": one.points} for one in regions()
         ],

@@ -177,6 +177,14 @@ def test_gallery_restores_and_deletes(studio, store, finished_run):
     assert store.find(run.id) is None and "To be removed" not in {one.label for one in app.checkbox}
 
 
+def test_runs_chosen_for_a_project_stay_chosen_while_another_page_is_looked_at(studio, finished_run):
+    app = studio(GALLERY, gallery_shown=1000)
+    app.checkbox(key=f"choose {finished_run.id}").check().run()
+    app.switch_page(ANIMATE).run()
+    app.switch_page(GALLERY).run()
+    assert app.checkbox(key=f"choose {finished_run.id}").value and app.session_state[f"choose {finished_run.id}"]
+
+
 def test_gallery_restores_the_clip_and_picture_of_an_example(studio, store):
     clip, picture = sample("problem_turned.mp4"), sample("statue_turned.png")
     settings = sample_settings(driving=str(clip), portrait=str(picture), end=None)

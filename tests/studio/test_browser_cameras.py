@@ -62,7 +62,7 @@ def test_a_camera_gives_portrait_and_driving_clip(page, tmp_path):
     page.wait_for_function("() => [...document.querySelectorAll('video')].some(one => one.videoWidth > 0)")
     shutter.click()
     # As the camera gave it, not as small as its column on the screen; until then the sample is there.
-    page.get_by_text("camera.jpg, 640 × 480; the frame shows the crop").wait_for()
+    page.get_by_text("camera.jpg, 640\u00a0×\u00a0480; the frame shows the crop").wait_for()
 
     # The driving clip: recorded, stopped, and taken like an upload.
     choose(page, "driving_source", "Record")

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from studio.expressions import CURVES, degrees, expression_curves, first_seen, head_frame
 from studio.figures import clicked_frame, rows_figure, series_figure, trajectories_figure
-from studio.figures_face import mesh_figure, vectors_figure
+from studio.figures_face import camera_of, mesh_figure, vectors_figure
 from studio.figures_flow import colour_wheel, flow_colours, flow_figure, mask_figure, picture_figure
 from studio.regions import region_of, regions
 from visiongen.pose import face_model
@@ -213,6 +213,15 @@ def test_a_mesh_is_seen_from_the_side_that_was_chosen(face, side, near, far):
     mesh, eye = figure.data[0], figure.layout.scene.camera.eye
     to_near, to_far = (np.array([mesh.x[n], mesh.y[n], mesh.z[n]]) @ [eye.x, eye.y, eye.z] for n in (near, far))
     assert to_near > to_far
+
+
+def test_the_camera_of_a_chart_is_taken_over_and_nothing_else():
+    vector = {"x": 1, "y": -2.5, "z": 0}
+    camera = {"eye": vector, "center": vector, "up": vector, "projection": {"type": "perspective"}}
+    assert camera_of(camera) == {"eye": vector, "center": vector, "up": vector}
+    spoiled = (None, 3, [], "eye", {}, {"eye": vector}, camera | {"up": {"x": 1, "y": 2}}, camera | {"eye": 1},
+               camera | {"eye": vector | {"x": float("nan")}}, camera | {"eye": vector | {"x": 1e9}})  # fmt: skip
+    assert [camera_of(one) for one in spoiled] == [None] * len(spoiled)
 
 
 def test_an_animated_mesh_has_few_steps_and_none_without_a_face(face):

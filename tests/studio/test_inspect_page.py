@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from renders import sample_settings, wait_for
 
+from studio.figures_face import SEEN_FROM
 from studio.inspect_data import marks, panels, run_data
 from studio.inspect_views import VIEWS, follow
 from studio.looking_inside import Insides, dense_motion, displacement, scene_of
@@ -69,6 +70,25 @@ def test_the_side_a_face_is_seen_from_stays_from_frame_to_frame(studio, finished
     app.session_state["frame"] = 6
     app.run()
     assert not problems(app) and eye() == before
+
+
+def test_a_face_turned_by_hand_stays_so_until_a_side_is_chosen(studio, finished_run):
+    app = studio(PAGE, run=finished_run.id, inspect_view="3D face", frame=5)
+    turned = {
+        "eye": {"x": 0.3, "y": -1.2, "z": 0.9},
+        "center": {"x": 0, "y": 0, "z": 0},
+        "up": {"x": 0, "y": 0, "z": 1},
+    }
+    app.session_state["mesh_camera"] = turned
+    app.session_state["frame"] = 6
+    app.run()
+
+    def camera():
+        return json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["scene"]["camera"]
+
+    assert not problems(app) and camera() == turned
+    app.selectbox(key="mesh_seen_from").select("below").run()
+    assert not problems(app) and camera()["eye"] == dict(zip("xyz", SEEN_FROM["below"]))
 
 
 @pytest.mark.parametrize("view", ["Motion vectors", "Pose", "3D face", "Dense motion", "Quality"])

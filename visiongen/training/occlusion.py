@@ -8,20 +8,26 @@ face, and from the same face's usual look in its clip, which cells of it are cov
 from __future__ import annotations
 
 import argparse
+import copy
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from visiongen import media
-from visiongen.diagnostics.cover_net import CoverConfig, CoverNet, cover_inputs, save_cover_net
+from visiongen.diagnostics.cover_net import CoverConfig, CoverNet, cover_inputs, cover_net, save_cover_net
 from visiongen.diagnostics.texture import CELLS, unwrapped
 from visiongen.errors import MediaError
 from visiongen.landmarks import FaceMesh
 from visiongen.training.occluders import KINDS, covered
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 logger = logging.getLogger(__name__)
 _FACE = 120
@@ -107,7 +113,6 @@ def _of_one(faces, strangers, mesh: FaceMesh, per_face: int, rng: np.random.Gene
 def train(samples: Samples, *, config: CoverConfig, epochs: int, seed: int = 0, threads: int = 1) -> CoverNet:
     """A network trained on `samples`; every tenth person is kept out and judged on."""
     import torch
-    from torch.nn import functional
 
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
@@ -119,17 +124,58 @@ def train(samples: Samples, *, config: CoverConfig, epochs: int, seed: int = 0, 
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps, pct_start=0.1)
     for step in range(steps):
-        chosen = rng.choice(learn, batch, replace=False)
-        inputs, target, weight = _batch(samples, chosen, rng)
-        loss = functional.binary_cross_entropy_with_logits(net(inputs), target, weight=weight)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        loss = _learn(net, optimiser, _batch(samples, rng.choice(learn, batch, replace=False), rng))
         schedule.step()
         if step % 100 == 0:
-            logger.info("step %d/%d loss %.4f, kept out %.4f", step, steps, loss.item(), _held_loss(net, samples, held))
+            logger.info("step %d/%d loss %.4f, kept out %.4f", step, steps, loss, _held_loss(net, samples, held))
     net.eval()
     return net
+
+
+def tune(
+    net: CoverNet, samples: Samples, drawn: Samples, *, steps: int = 280, kept: float = 0.4, seed: int = 0,
+    threads: int = 1,
+) -> CoverNet:  # fmt: skip
+    """A copy of `net` that knows drawn, painted and carved faces too, three in ten of every batch.
+
+    A network that saw photographs only takes their smooth skin for a mask. The weights it had before count with `kept`:
+    the mean of both finds what covers a real face as well as before.
+    """
+    import torch
+
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    rng = np.random.default_rng(seed)
+    tuned = copy.deepcopy(net).train()
+    optimiser = torch.optim.AdamW(tuned.parameters(), lr=1e-3, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-3, total_steps=steps, pct_start=0.1)
+    learn = [(part, count, np.flatnonzero(part.source % 10 != 3)) for part, count in ((samples, 45), (drawn, 19))]
+    for _ in range(steps):
+        batches = [_batch(part, rng.choice(indices, count, replace=False), rng) for part, count, indices in learn]
+        _learn(tuned, optimiser, [torch.cat(parts) for parts in zip(*batches)])
+        schedule.step()
+    for part, name in ((samples, "photographs"), (drawn, "drawn")):
+        losses = [_held_loss(one, part, part.source % 10 == 3) for one in (net, tuned)]
+        logger.info("kept out, %s: %.4f before, %.4f tuned", name, *losses)
+    before = net.state_dict()
+    mixed = {
+        name: kept * before[name] + (1 - kept) * value if value.is_floating_point() else value
+        for name, value in tuned.state_dict().items()
+    }
+    tuned.load_state_dict(mixed)
+    return tuned.eval()
+
+
+def _learn(net: CoverNet, optimiser: torch.optim.Optimizer, batch: Sequence[Tensor]) -> float:
+    """One step of training on inputs, target and weight; gives the loss."""
+    from torch.nn import functional
+
+    inputs, target, weight = batch
+    loss = functional.binary_cross_entropy_with_logits(net(inputs), target, weight=weight)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return loss.item()
 
 
 def _batch(samples: Samples, chosen: np.ndarray, rng: np.random.Generator | None):
@@ -172,6 +218,7 @@ def main() -> None:
     parser.add_argument("clips", type=Path, help="folder of clips, one face each")
     parser.add_argument("pictures", type=Path, help="folder of pictures of faces")
     parser.add_argument("--cache", type=Path, help="file to keep the samples in")
+    parser.add_argument("--drawn", type=Path, help="folder of drawn faces: tune the shipped network to them instead")
     parser.add_argument("--out", type=Path, help="file to write; default: the shipped one")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--threads", type=int, default=1)
@@ -186,7 +233,11 @@ def main() -> None:
         if asked.cache:
             np.savez(asked.cache, **vars(samples))
     logger.info("%d samples", len(samples.source))
-    net = train(samples, config=CoverConfig(), epochs=asked.epochs, threads=asked.threads)
+    if asked.drawn:
+        drawn = make_samples(sorted(asked.drawn.glob("*.*")), per_face=7, most=1)
+        net = tune(cover_net(), samples, drawn, threads=asked.threads)
+    else:
+        net = train(samples, config=CoverConfig(), epochs=asked.epochs, threads=asked.threads)
     save_cover_net(net, asked.out)
 
 
