@@ -48,19 +48,21 @@ def spread(points: np.ndarray, values: np.ndarray) -> np.ndarray:
     at = np.clip(points * GRID - 0.5, 0, GRID - 1.001)
     cell = at.astype(int)
     part = at - cell
-    sums = np.zeros((GRID, GRID, 3), np.float32)
+    corners = [(dx, dy) for dy in (0, 1) for dx in (0, 1)]
+    cells = np.concatenate([(cell[:, 1] + dy) * GRID + cell[:, 0] + dx for dx, dy in corners])
+    share = np.concatenate([np.abs(1 - dx - part[:, 0]) * np.abs(1 - dy - part[:, 1]) for dx, dy in corners])
     weighted = np.column_stack([values, np.ones(len(values))])
-    for dx, dy in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        share = np.abs(1 - dx - part[:, 0]) * np.abs(1 - dy - part[:, 1])
-        np.add.at(sums, (cell[:, 1] + dy, cell[:, 0] + dx), weighted * share[:, None])
-    (fine, sure), (coarse, near) = (_average(cv2.GaussianBlur(sums, (0, 0), sigma)) for sigma in (_SIGMA, _FADE))
-    return (fine * sure + coarse * (1 - sure)) * near
+    # Planes: numpy takes ten times as long over the same values in pairs.
+    sums = [np.bincount(cells, share * np.tile(column, len(corners)), GRID * GRID) for column in weighted.T]
+    planes = np.array(sums, np.float32).reshape(3, GRID, GRID)
+    (fine, sure), (coarse, near) = (_average(planes, sigma) for sigma in (_SIGMA, _FADE))
+    return cv2.merge(list((fine * sure + coarse * (1 - sure)) * near))
 
 
-def _average(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(G, G, 2) averages and (G, G, 1) trust in [0, 1] of weighted sums and weights (G, G, 3)."""
-    weight = sums[..., 2:]
-    return sums[..., :2] / np.maximum(weight, 1e-6), np.clip(weight / _THIN, 0, 1)
+def _average(sums: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """(2, G, G) averages over `sigma` cells, and (G, G) trust in them in [0, 1], of weighted sums and weights (3, G, G)."""
+    *blurred, weight = (cv2.GaussianBlur(plane, (0, 0), sigma) for plane in sums)
+    return np.array(blurred) / np.maximum(weight, 1e-6), np.clip(weight / _THIN, 0, 1)
 
 
 def moved(values: np.ndarray, shift: np.ndarray) -> np.ndarray:
