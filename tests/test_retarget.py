@@ -99,6 +99,14 @@ def test_the_automatic_reference_leaves_the_portrait_as_it_was_too():
     np.testing.assert_allclose(place(retarget(motion, portrait_of(own))).points[reference], own, atol=0.02)
 
 
+def test_a_portraits_own_motion_may_be_known_already():
+    motion, portrait = motion_of(random_faces(3)), portrait_of(random_faces(1, seed=5)[0])
+    found = retarget(motion, portrait, own=portrait_motion(portrait))
+    np.testing.assert_array_equal(place(found).points, place(retarget(motion, portrait)).points)
+    other = portrait_motion(portrait_of(random_faces(1, seed=6)[0]))
+    assert not np.array_equal(place(retarget(motion, portrait, own=other)).points, place(found).points)
+
+
 @pytest.mark.parametrize("mode", ["relative", "absolute"])
 def test_a_clip_on_its_own_first_frame_gives_itself(mode):
     points = moving(talking())

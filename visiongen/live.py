@@ -31,7 +31,7 @@ from visiongen.landmarks import FaceMesh, nearest_face
 from visiongen.motion import OneEuro, piece
 from visiongen.pipeline import Choice, prepare_portrait, render, resolve_device
 from visiongen.pose import face_model, fit_head
-from visiongen.retarget import MotionSettings, retarget
+from visiongen.retarget import MotionSettings, portrait_motion, retarget
 
 CALIBRATION_SECONDS = 0.5
 """How long the driver's neutral face is looked at; its median is not hurt by a blink."""
@@ -109,6 +109,7 @@ class LiveSession:
             )
         whole = portrait if isinstance(portrait, Portrait) else prepare_portrait(portrait)
         self.portrait = whole if full or size is None else with_crop_of(whole, size)
+        self._own = portrait_motion(self.portrait)
         self.settings = settings or MotionSettings()
         self._drawers = drawers
         self._free: queue.SimpleQueue = queue.SimpleQueue()
@@ -225,7 +226,7 @@ class LiveSession:
             height=self._size[0],
             width=self._size[1],
         )
-        fitted = retarget(both, self.portrait, replace(self.settings, reference_frame=0))
+        fitted = retarget(both, self.portrait, replace(self.settings, reference_frame=0), own=self._own)
         return piece(fitted, slice(1, 2))
 
 

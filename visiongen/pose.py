@@ -53,16 +53,16 @@ def fit_similarity(
     """
     w = np.asarray(weights, np.float64) / np.sum(weights)
     source_mean = w @ source
-    target_mean = np.einsum("n,tnd->td", w, target)
+    target_mean = w @ target
     centred = (source - source_mean) * w[:, None]
-    covariance = np.einsum("tni,nj->tij", target - target_mean[:, None], centred)
+    covariance = (target - target_mean[:, None]).swapaxes(1, 2) @ centred
     u, singular, vt = np.linalg.svd(covariance)
     sign = np.ones_like(singular)
-    sign[:, -1] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
-    rotation = np.einsum("tij,tj,tjk->tik", u, sign, vt)
+    sign[:, -1] = np.sign(np.linalg.det(u @ vt))
+    rotation = (u * sign[:, None]) @ vt
     variance = np.sum(centred * (source - source_mean))
     scale = np.sum(singular * sign, axis=1) / variance
-    translation = target_mean - scale[:, None] * np.einsum("tij,j->ti", rotation, source_mean)
+    translation = target_mean - scale[:, None] * (rotation @ source_mean)
     return rotation, translation, scale
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -108,7 +108,9 @@ def portrait_motion(portrait: Portrait) -> MotionTrack:
     return motion_from_landmarks(track)
 
 
-def retarget(motion: MotionTrack, portrait: Portrait, settings: MotionSettings | None = None) -> MotionTrack:
+def retarget(
+    motion: MotionTrack, portrait: Portrait, settings: MotionSettings | None = None, *, own: MotionTrack | None = None
+) -> MotionTrack:
     """The movement of `motion`, as the face of `portrait` would do it, in the portrait's picture.
 
     At the reference frame a relative motion leaves the portrait as it is.
@@ -117,13 +119,14 @@ def retarget(motion: MotionTrack, portrait: Portrait, settings: MotionSettings |
         motion: T frames of the driver, smoothed as wished.
         portrait: Whose face shall move.
         settings: See `MotionSettings`.
+        own: `portrait_motion` of the portrait, where it is known already.
     Returns:
         T frames in the picture coordinates of ``portrait.image``; ``clip`` is kept.
     Raises:
         ValueError: The reference frame is not in the motion.
     """
     settings = settings or MotionSettings()
-    own = portrait_motion(portrait)
+    own = own or portrait_motion(portrait)
     reference = reference_of(motion, own, settings)
     if not 0 <= reference < len(motion):
         raise ValueError(
@@ -243,6 +246,8 @@ def _limited(rotation: np.ndarray, own: MotionTrack, limit: float) -> np.ndarray
     knee = max(_KNEE * np.deg2rad(limit), float(np.hypot(own_yaw, own_pitch / _PITCH_SHARE)))
     room = (1 - _KNEE) * np.deg2rad(limit)
     far = angle > knee
+    if not far.any():
+        return rotation
     held = np.where(far, knee + room * np.tanh((angle - knee) / room), angle)
     gain = held / np.maximum(angle, 1e-9)
     before, after = (_looking(y, p) for y, p in ((yaw, pitch), (gain * yaw, gain * pitch)))
@@ -299,21 +304,33 @@ def _gains(settings: MotionSettings) -> np.ndarray:
     return gains
 
 
+@cache
+def _upper_and_lower(pairs: tuple[tuple[int, int], ...]) -> tuple[np.ndarray, np.ndarray]:
+    """(P,) and (P,) numbers of the landmarks of (upper, lower) pairs, none of them twice."""
+    upper, lower = np.array(pairs).T
+    return upper, lower
+
+
 def _gap(head: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
     """(T, P) signed vertical gap of (upper, lower) pairs, face widths."""
-    upper, lower = (list(x) for x in zip(*pairs, strict=True))
+    upper, lower = _upper_and_lower(pairs)
     return head[..., lower, 1] - head[..., upper, 1]
 
 
 def _eye_opening(head: np.ndarray, side: str) -> np.ndarray:
     """(T,) mean gap of the lids over the eye's width, less what a closed eye may show."""
-    return np.maximum(_lid_gap(head, side) - _CLOSED_EYE, 0)
+    return _opening(_lid_gap(head, side))
+
+
+def _opening(lid_gap: np.ndarray) -> np.ndarray:
+    return np.maximum(lid_gap - _CLOSED_EYE, 0)
 
 
 def _lid_gap(head: np.ndarray, side: str) -> np.ndarray:
     """(T,) mean gap of the lids over the eye's width."""
     a, b = _EYE_CORNERS[side]
-    return _gap(head, _EYE_PAIRS[side]).mean(-1) / np.linalg.norm(head[..., a, :2] - head[..., b, :2], axis=-1)
+    wide, high = (head[..., a, axis] - head[..., b, axis] for axis in (0, 1))
+    return _gap(head, _EYE_PAIRS[side]).mean(-1) / np.sqrt(wide * wide + high * high)
 
 
 def _set_gaps(head: np.ndarray, pairs, wanted: np.ndarray, upper_share: float, skin=(), least_share=1.0) -> None:
@@ -323,24 +340,26 @@ def _set_gaps(head: np.ndarray, pairs, wanted: np.ndarray, upper_share: float, s
     """
     change = wanted - _gap(head, pairs)
     for ring, share in zip((pairs, *skin), np.linspace(1, least_share, len(skin) + 1), strict=True):
-        for p, (upper, lower) in enumerate(ring):
-            head[:, upper, 1] -= share * upper_share * change[:, p]
-            head[:, lower, 1] += share * (1 - upper_share) * change[:, p]
+        upper, lower = _upper_and_lower(ring)
+        head[:, upper, 1] -= share * upper_share * change
+        head[:, lower, 1] += share * (1 - upper_share) * change
 
 
 def _close_eye(head, driver, mine, side, pairs, reference: int, gain: float) -> None:
     """Closing is transferred as a ratio: an eye of any shape closes when the driver's does, and not before. Opening
     further than at the reference is added, so that eyes that were closed open too."""
-    opening, own = _eye_opening(driver, side), float(_eye_opening(mine[None], side)[0])
-    # A reference frame in the middle of a blink does not say how far the driver's eyes are open.
-    usual = max(float(opening[reference]), min(own, 0.35 * float(np.quantile(opening, 0.9))), _LEAST_OPENING)
+    gap, own_gap = _lid_gap(driver, side), _lid_gap(mine[None], side)
+    opening, own = _opening(gap), float(_opening(own_gap)[0])
+    usual = max(float(opening[reference]), _LEAST_OPENING)
+    if usual < own:  # a reference frame in the middle of a blink does not say how far the driver's eyes are open
+        usual = max(usual, min(own, 0.35 * float(np.quantile(opening, 0.9))))
     wanted = own * np.minimum(opening / usual, 1)
     wanted += np.maximum(opening - usual, 0) * min(1.0, max(own, _LEAST_OPENING) / usual)
     wanted = np.minimum(wanted, np.maximum(_WIDEST_EYE * own, opening))
     change = np.maximum(gain * (wanted - own), -own)
     # Below what counts as closed there is no opening any more, but the lids still have to meet.
-    rest = min(_CLOSED_EYE, float(_lid_gap(mine[None], side)[0]))
-    change -= min(gain, 1.0) * np.clip(rest - _lid_gap(driver, side), 0, max(rest, 0))
+    rest = min(_CLOSED_EYE, float(own_gap[0]))
+    change -= min(gain, 1.0) * np.clip(rest - gap, 0, max(rest, 0))
 
     a, b = _EYE_CORNERS[side]
     width = np.linalg.norm(mine[a, :2] - mine[b, :2])

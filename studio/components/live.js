@@ -13,6 +13,11 @@ function halved(src, at, w, h, dst, to) {
   }
 }
 
+// Width and height of a player's or a frame's picture, px.
+function sides(picture) {
+  return [picture.videoWidth ?? picture.displayWidth, picture.videoHeight ?? picture.displayHeight];
+}
+
 class Live {
   constructor(root) {
     this.root = root.querySelector(".live");
@@ -84,8 +89,15 @@ class Live {
     const wanted = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
     if (deviceId) wanted.deviceId = { exact: deviceId };
     this.stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
-    this.stream.getVideoTracks()[0].onended = () => this.fail("The camera was switched off. Start it again.");
+    const track = this.stream.getVideoTracks()[0];
+    track.onended = () => this.fail("The camera was switched off. Start it again.");
     this.root.classList.add("on");
+    // Where pictures can be taken from the camera itself, no player has to show each of them, also those that are left out.
+    if (typeof MediaStreamTrackProcessor === "function") {
+      this.reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 }).readable.getReader();
+      if (this.ready) this.loop();  // another camera was chosen
+      return;
+    }
     this.video.srcObject = this.stream;
     await this.video.play();
   }
@@ -129,53 +141,83 @@ class Live {
 
   loop() {
     const socket = this.socket;
+    if (this.reader) return this.read(socket, this.reader);
     const next = () => {
       if (this.socket !== socket || !this.ready) return;
-      this.send();
-      if (this.pictures++ % MIRROR_EVERY === 0) this.reflect();
+      this.send(this.video);
       if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(next);
       else requestAnimationFrame(next);
     };
     next();
   }
 
-  // Who sits before the camera, small and a few times a second: enough to sit right, and cheap.
-  reflect() {
-    const { canvas } = this.mirror, { videoWidth, videoHeight } = this.video;
-    if (!videoWidth) return;
-    const height = Math.round((canvas.width * videoHeight) / videoWidth);
-    if (canvas.height !== height) canvas.height = height;
-    this.mirror.drawImage(this.video, 0, 0, canvas.width, height);
+  // The camera's newest picture whenever one may go: what comes in between is never looked at.
+  async read(socket, reader) {
+    while (this.socket === socket && this.ready && this.reader === reader) {
+      if (this.isFull()) {
+        await new Promise((free) => { this.free = free; setTimeout(free, 500); });
+        continue;
+      }
+      const { value: frame, done } = await reader.read();
+      if (done) return;
+      await this.send(frame);
+      frame.close();
+    }
   }
 
-  send() {
+  isFull() {
     const now = performance.now();
     for (const [number, time] of this.waiting) if (now - time > 4000) this.waiting.delete(number);
-    if (this.waiting.size >= ON_THE_WAY || this.encoding || !this.video.videoWidth) { this.again = true; return; }
+    return this.waiting.size >= ON_THE_WAY || this.encoding;
+  }
+
+  // Who sits before the camera, small and a few times a second: enough to sit right, and cheap.
+  // Planes that were sent are drawn in a quarter of the time of the camera's own.
+  reflect(picture, packet) {
+    const small = packet[HEADER] === PLANES[0] && this.frame(packet);
+    const { canvas } = this.mirror, [width, height] = sides(picture);
+    const high = Math.round((canvas.width * height) / width);
+    if (canvas.height !== high) canvas.height = high;
+    this.mirror.drawImage(small || picture, 0, 0, canvas.width, high);
+    if (small) small.close();
+  }
+
+  frame(packet) {
+    const view = new DataView(packet.buffer), { colorSpace } = this;
+    return new VideoFrame(packet.subarray(HEADER + PLANES_HEADER), {
+      format: "I420", codedWidth: view.getUint16(HEADER + 2), codedHeight: view.getUint16(HEADER + 4), timestamp: 0, colorSpace,
+    });
+  }
+
+  // A picture: the player, or a frame, which may be closed once this is done.
+  send(picture) {
+    if (this.isFull() || !sides(picture)[0]) { this.again = true; return; }
     this.again = false;
-    const number = ++this.number, socket = this.socket;
+    const now = performance.now(), number = ++this.number, socket = this.socket;
     this.waiting.set(number, now);
     this.encoding = true;
     const lost = () => { this.encoding = false; this.waiting.delete(number); };
     const done = (packet) => {
       this.encoding = false;
+      if (this.pictures++ % MIRROR_EVERY === 0) this.reflect(picture, packet);
       if (this.socket !== socket || socket.readyState !== WebSocket.OPEN) return;
       const view = new DataView(packet.buffer);
       view.setUint32(0, number);
       view.setFloat64(4, now / 1000);
       socket.send(packet);
     };
-    this.planes().then((packet) => packet ?? this.jpeg()).then(done).catch(lost);
+    return this.planes(picture).then((packet) => packet ?? this.jpeg(picture)).then(done).catch(lost);
   }
 
   // The camera's picture as the camera gave it, no wider than it has to be. Drawing and encoding it takes ten times as long,
   // and here the browser shares the processor with the network. null: this browser or camera gives no such planes.
-  async planes() {
+  async planes(picture) {
     if (this.noPlanes || typeof VideoFrame !== "function") return null;
     let frame = null;
     try {
-      frame = new VideoFrame(this.video);
+      frame = new VideoFrame(picture);
       let { width: w, height: h } = frame.visibleRect;
+      this.colorSpace = frame.colorSpace;
       if (frame.format !== "I420" || w % 16 || h % 16) throw new DOMException(frame.format, "NotSupportedError");
       if (this.raw?.length !== 1.5 * w * h) this.raw = new Uint8Array(1.5 * w * h);
       const strides = [w, w / 2, w / 2], offsets = [0, w * h, 1.25 * w * h];
@@ -203,13 +245,13 @@ class Live {
     }
   }
 
-  async jpeg() {
-    const small = this.small;
+  async jpeg(picture) {
+    const small = this.small, [width, height] = sides(picture);
     small.width = SEND_WIDTH;
-    small.height = Math.round((SEND_WIDTH * this.video.videoHeight) / this.video.videoWidth);
+    small.height = Math.round((SEND_WIDTH * height) / width);
     const context = small.getContext("2d");
     context.setTransform(-1, 0, 0, 1, small.width, 0);  // a mirror: who leans left sees the portrait lean left
-    context.drawImage(this.video, 0, 0, small.width, small.height);
+    context.drawImage(picture, 0, 0, small.width, small.height);
     const blob = await new Promise((given) => small.toBlob(given, "image/jpeg", QUALITY));
     const packet = new Uint8Array(HEADER + blob.size);
     packet.set(new Uint8Array(await blob.arrayBuffer()), HEADER);
@@ -221,7 +263,8 @@ class Live {
     const number = view.getUint32(0), flags = view.getUint8(4);
     const sent = this.waiting.get(number);
     this.waiting.delete(number);
-    if (this.again) this.send();  // a picture that was left out may go now: the camera's newest
+    if (this.reader) this.free?.();
+    else if (this.again) this.send(this.video);  // a picture that was left out may go now: the camera's newest
     if (flags & DROPPED) return;
     const picture = await decoded(new Uint8Array(buffer, MOVED_HEADER));
     if (number && number < this.last) return picture.close();
@@ -297,7 +340,7 @@ class Live {
     }
     this.disconnect();
     this.stream?.getTracks().forEach((track) => { track.onended = null; track.stop(); });
-    this.stream = null;
+    this.stream = this.reader = null;
     this.video.srcObject = null;
     this.root.classList.remove("on");
     this.find(".start").textContent = "Start camera";

@@ -118,7 +118,7 @@ class VaeGanGenerator:
     @torch.inference_mode()
     def encode(self, picture: np.ndarray, source_maps: np.ndarray, matte: np.ndarray) -> PortraitCode:
         """Code of a portrait, batch of one: picture (S, S, 3) uint8, source maps (4, G, G), matte (G, G)."""
-        x = self._tensor(picture.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1)
+        x = self._tensor(picture[None].astype(np.float32) / 127.5 - 1).permute(0, 3, 1, 2)
         code = self._network.encode(x, self._tensor(source_maps[None]), self._tensor(matte[None, None]))
         return PortraitCode(*(part.contiguous(memory_format=torch.channels_last) for part in code))
 
@@ -135,9 +135,8 @@ class VaeGanGenerator:
     @torch.inference_mode()
     def _run(self, prepared: _PreparedPortrait, dense: list[DenseMotion]) -> tuple[Motion, Painting]:
         count = len(dense)
-        candidates, prior, maps = (
-            self._tensor(np.stack([getattr(d, name) for d in dense])) for name in ("candidates", "prior", "maps")
-        )
+        candidates, prior = (self._tensor(np.stack([getattr(d, n) for d in dense])) for n in ("candidates", "prior"))
+        maps = self._tensor(np.stack([cv2.merge(list(d.maps)) for d in dense])).permute(0, 3, 1, 2)
         code = PortraitCode(*(x.expand(count, -1, -1, -1) for x in prepared.code))
         motion = self._network.move(code, candidates, prior, maps)
         # The latent's mean, not a sample: what is drawn anew in every frame flickers.
@@ -146,8 +145,7 @@ class VaeGanGenerator:
         return motion, painting._replace(blend=_overruled(painting.blend, vanished, held))
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
-        x = torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
-        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
 
 
 def _overruled(blend: torch.Tensor, vanished: torch.Tensor, held: torch.Tensor) -> torch.Tensor:

@@ -181,8 +181,8 @@ class VaeGan(nn.Module):
             code: From `encode`.
             candidates: (B, K, G, G, 2); prior: (B, K, G, G); maps: (B, 12, G, G): `visiongen.flow.DenseMotion`.
         """
-        grids = [shrink_flow(candidates[:, k]) for k in range(len(CANDIDATES))]  # K x (B, 64, 64, 2)
-        head, shift = warp(code.small, grids[0]), warp(code.small[:, :3], grids[2])
+        grids = [shrink_flow(candidates[:, CANDIDATES.index(name)]) for name in ("head", "shift")]  # (B, 64, 64, 2)
+        head, shift = warp(code.small, grids[0]), warp(code.small[:, :3], grids[1])
         still = code.small.contiguous(memory_format=torch.channels_last)  # one odd layout would make all of them so
         x = torch.cat([F.avg_pool2d(maps, GRID // 64), head, still, shift], 1)  # (B, 12 + 11, 64, 64)
         skips = [F.relu(self.motion_in(x), inplace=True)]
@@ -193,17 +193,19 @@ class VaeGan(nn.Module):
         for up, skip in zip(self.motion_up, reversed(skips), strict=True):
             x = up(torch.cat([F.interpolate(x, scale_factor=2.0), skip], 1))
             features.append(x)
-        change, residual, occlusion = self.motion_out(x).split([len(CANDIDATES), 2, 1], 1)
+        # Few planes, on which no convolution works, are faster one after the other than pixel by pixel.
+        out = self.motion_out(x).contiguous()
+        change, larger_residual = enlarge(out[:, :-1]).split([len(CANDIDATES), 2], 1)  # (B, K, G, G), (B, 2, G, G)
         if not self.config.geometric_prior:
             prior = torch.full_like(prior, 1 / len(CANDIDATES))
         trust = prior[:, CANDIDATES.index("shift"), None]  # the landmarks' own prior never gives it any weight
         unsure = 1 - trust  # what was measured is not for the network to guess
-        logits = torch.log(prior + PREFERENCE_FLOOR) + unsure * enlarge(change)
-        weights = logits.softmax(1)
+        weights = (torch.log(prior + PREFERENCE_FLOOR) + unsure * change).softmax(1)
         flow = (weights[..., None] * candidates).sum(1)  # (B, G, G, 2)
-        residual = 0.1 * residual if self.config.residual_motion else torch.zeros_like(residual)
-        flow = flow + (unsure * enlarge(residual)).permute(0, 2, 3, 1)
-        return Motion(flow, weights, residual, torch.sigmoid(occlusion + 2), x, features[1], trust)
+        step = 0.1 if self.config.residual_motion else 0.0
+        flow = flow + (step * unsure * larger_residual).permute(0, 2, 3, 1)
+        residual = step * out[:, len(CANDIDATES) : -1]
+        return Motion(flow, weights, residual, torch.sigmoid(out[:, -1:] + 2), x, features[1], trust)
 
     def decode(self, code: PortraitCode, latent: Tensor, motion: Motion, maps: Tensor) -> Painting:
         """
@@ -220,10 +222,10 @@ class VaeGan(nn.Module):
         x = self.paint_middle(torch.cat([self.paint_up64(x), middle, motion.coarse], 1))  # (B, d64, 64, 64)
         near = warp(code.near, motion.flow)
         x = self.paint_fine(torch.cat([self.paint_up128(x), near, maps], 1))  # (B, d128, 128, 128)
-        colour, shading, logits = self.paint_out(x).split([3, 3, 2], 1)
+        colour, shading, logits = self.paint_out(x).contiguous().split([3, 3, 2], 1)
         logits = logits - MEASURED_PREFERENCE * motion.trust
         blend = torch.cat([torch.zeros_like(logits[:, :1]), logits], 1).softmax(1)
-        return Painting(near[:, :3] + colour, shading, blend)  # new content starts as the moved portrait
+        return Painting(near[:, :3].contiguous() + colour, shading, blend)  # new content starts as the moved portrait
 
     def forward(self, portrait: dict[str, Tensor], frame: dict[str, Tensor], *, sample: bool = True):
         """The whole way, for training.
