@@ -10,10 +10,10 @@ import numpy as np
 from studio.settings import Part
 from studio.store import Run
 from visiongen import LandmarkTrack, MotionTrack, Portrait, load, prepare_portrait
-from visiongen.background import person_matte
 from visiongen.errors import MediaError
 from visiongen.faces import Face, make_portrait
 from visiongen.flow import GRID, DenseMotion, MotionField, pixel_centres
+from visiongen.generators.matte import portrait_matte
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.hookspecs import InnerMap
 from visiongen.media import read_picture
@@ -33,7 +33,7 @@ class Scene:
     @cached_property
     def field(self) -> MotionField:
         """The geometry that takes pixels back to the portrait, as the generators have it."""
-        return MotionField(source_landmarks(self.portrait), person_matte(self.portrait.crop, GRID))
+        return MotionField(source_landmarks(self.portrait), portrait_matte(self.portrait, GRID))
 
     def __len__(self) -> int:
         return len(self.motion)

@@ -58,12 +58,15 @@ class Portrait:
     """(2, 3) float64: a point of the crop, px, to a point of the image, px."""
     name: str = "portrait"
     """For messages: usually the file's name."""
+    others: np.ndarray = field(default_factory=lambda: np.empty((0, NUM_LANDMARKS, 3), np.float32))
+    """(F, 478, 3) float32 px of `image`: landmarks of the other faces in it, which stay as they are."""
 
     def __post_init__(self) -> None:
         _check_fields(
             self,
             image=((None, None, 3), np.uint8),
             landmarks=((NUM_LANDMARKS, 3), np.float32),
+            others=((None, NUM_LANDMARKS, 3), np.float32),
             crop=((None, None, 3), np.uint8),
             image_from_crop=((2, 3), np.float64),
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from visiongen.datatypes import Portrait
+from visiongen.datatypes import NUM_LANDMARKS, Portrait
 from visiongen.errors import NoFaceError
 from visiongen.landmarks import LONGEST_SIDE, FaceMesh, face_size
 from visiongen.pose import euler_angles, fit_head
@@ -124,7 +125,12 @@ def choose_face(faces: list[Face], index: int = 0, *, name: str = "the picture")
 
 
 def make_portrait(
-    image: np.ndarray, face: Face, *, name: str = "portrait", reach: np.ndarray | None = None
+    image: np.ndarray,
+    face: Face,
+    *,
+    name: str = "portrait",
+    reach: np.ndarray | None = None,
+    others: Iterable[Face] = (),
 ) -> Portrait:
     """Crops a face out of its picture, upright, at the picture's own resolution.
 
@@ -133,10 +139,18 @@ def make_portrait(
         face: Which face.
         name: For messages.
         reach: (M, 2) px that the crop should contain too, as far as the picture goes: where the face will move.
+        others: Further faces of the picture.
     """
     image_from_crop, side = _crop_geometry(image.shape[0], image.shape[1], face, reach)
     crop = _warp(image, cv2.invertAffineTransform(image_from_crop), side, cv2.BORDER_REFLECT_101)
-    return Portrait(image=image, landmarks=face.landmarks, crop=crop, image_from_crop=image_from_crop, name=name)
+    return Portrait(
+        image=image,
+        landmarks=face.landmarks,
+        crop=crop,
+        image_from_crop=image_from_crop,
+        name=name,
+        others=np.array([one.landmarks for one in others], np.float32).reshape(-1, NUM_LANDMARKS, 3),
+    )
 
 
 def _crop_geometry(height: int, width: int, face: Face, reach: np.ndarray | None) -> tuple[np.ndarray, int]:

@@ -65,7 +65,8 @@ def prepare_portrait(picture: Path | str | np.ndarray, *, face: int = 0, size: i
     reader = None if isinstance(picture, np.ndarray) else mediapipe_graphs.reader
     found = reader.faces_of_picture(Path(picture), size) if reader else None
     faces = find_faces(image) if found is None else [Face(points) for points in found]
-    return make_portrait(image, choose_face(faces, face, name=name), name=name)
+    chosen = choose_face(faces, face, name=name)
+    return make_portrait(image, chosen, name=name, others=(one for one in faces if one is not chosen))
 
 
 def extract_motion(
@@ -110,7 +111,10 @@ def fit_motion(
     )
     height, width = portrait.image.shape[:2]
     reach = np.clip(reach, 0, [width, height])
-    return make_portrait(portrait.image, Face(portrait.landmarks), name=portrait.name, reach=reach), fitted
+    others = map(Face, portrait.others)
+    return make_portrait(
+        portrait.image, Face(portrait.landmarks), name=portrait.name, reach=reach, others=others
+    ), fitted
 
 
 def _fitted(

@@ -44,7 +44,9 @@ class _Engines(threading.local):
 _engines = _Engines()
 
 
-def registered(dense: DenseMotion, portrait: np.ndarray, driver: np.ndarray) -> DenseMotion:
+def registered(
+    dense: DenseMotion, portrait: np.ndarray, driver: np.ndarray, *, own: np.ndarray | None = None
+) -> DenseMotion:
     """Dense motion with the measured motion as its last candidate, and a prior that trusts it where it fits.
 
     Eyes and mouth stay with the landmarks: there, content appears and disappears, and flow has nothing to follow.
@@ -53,9 +55,12 @@ def registered(dense: DenseMotion, portrait: np.ndarray, driver: np.ndarray) -> 
         dense: From landmarks.
         portrait: (256, 256, 3) uint8 RGB, the crop.
         driver: (256, 256, 3) the driving frame, brought to the portrait's place (`visiongen.generators.driver`).
+        own: (G, G) in [0, 1], 0 where the portrait shows somebody whom the clip does not; None: nowhere.
     """
     measured = measure(dense.flow, portrait, driver)
     trust = trusted(measured, portrait, driver) * (1 - _features(dense.maps)) * _near_the_mesh(measured, dense)
+    if own is not None:
+        trust = trust * own
     candidates = dense.candidates.copy()
     candidates[_DRIVER] = measured
     # What the features need is the mesh, also where the landmarks' prior would fade to stillness.

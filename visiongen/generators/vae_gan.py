@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 import torch
 
-from visiongen.background import person_matte, still_background
+from visiongen.background import still_background
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.feedback import correction
 from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps
 from visiongen.generators.composer import Composer
 from visiongen.generators.driver import DriverFrames, driver_frames
 from visiongen.generators.inner_maps import inner_maps
+from visiongen.generators.matte import own_part, portrait_matte
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.parallel import in_order
 from visiongen.generators.targets import source_landmarks, target_landmarks
@@ -88,7 +89,7 @@ class VaeGanGenerator:
         """Frames with the landmarks at `targets` (B, 478, 3), and the driving frames `seen` that the portrait can be
         registered with, (SIDE, SIDE, 3); none where it cannot, fewer where the clip breaks off."""
         dense = prepared.field.towards(targets)
-        dense = [registered(d, prepared.small, frame) for d, frame in zip(dense, seen)] + dense[len(seen) :]
+        dense = prepared.registered(dense, seen) + dense[len(seen) :]
         motion, painted = self.paint(prepared, dense)
         side = prepared.portrait.crop.shape[0]
         pixels = np.empty((len(targets), side, side, 3), np.uint8)
@@ -106,7 +107,7 @@ class VaeGanGenerator:
         with self._driver(prepared, motion) as driver:
             if driver:
                 seen = driver.frames(motion.times[part])
-                dense = [registered(d, prepared.small, frame) for d, frame in zip(dense, seen)] or dense
+                dense = prepared.registered(dense, seen) or dense
         return inner_maps(prepared.small, dense[0], *self._run(prepared, dense))
 
     def _prepare(self, portrait: Portrait) -> _PreparedPortrait:
@@ -179,13 +180,18 @@ class _PreparedPortrait:
         self.portrait = portrait
         self.source = source_landmarks(portrait)
         self.small = small = resized(portrait.crop, SIZE)
-        matte = person_matte(portrait.crop, GRID)
+        matte = portrait_matte(portrait, GRID)
         self.field = MotionField(self.source, matte)
+        self._own = own_part(portrait, GRID)
         self._background = still_background(portrait.crop, matte)
         self.composer = Composer(portrait.crop, self._background, self.source)
         self.code = generator.encode(small, drawn_maps(self.source), matte)
         self.aligned: tuple[MotionTrack, np.ndarray | None] | None = None
         """The motion of which a single frame was asked for last, and `DriverFrames.crop_from_driver` for it."""
+
+    def registered(self, dense: list[DenseMotion], seen: list[np.ndarray]) -> list[DenseMotion]:
+        """Those of which the driving frame was `seen`, (SIDE, SIDE, 3), with what is measured in it."""
+        return [registered(one, self.small, frame, own=self._own) for one, frame in zip(dense, seen)]
 
     @cached_property
     def preview(self) -> Composer:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from visiongen.background import person_matte
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.drawing import lay_over
 from visiongen.eyes import with_exact_eyes
 from visiongen.flow import GRID, MotionField, resize_flow, warp
+from visiongen.generators.matte import portrait_matte
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.unseen import Unseen
 
@@ -23,7 +23,7 @@ class WarpGenerator:
     def render(self, portrait: Portrait, motion: MotionTrack) -> Iterator[FrameBatch]:
         """See `visiongen.hookspecs.Generator`."""
         source = source_landmarks(portrait)
-        field, unseen = MotionField(source, person_matte(portrait.crop, GRID)), Unseen(portrait.crop, source)
+        field, unseen = MotionField(source, portrait_matte(portrait, GRID)), Unseen(portrait.crop, source)
         for first in range(0, len(motion), _BATCH):
             part = slice(first, first + _BATCH)
             targets = target_landmarks(portrait, motion, part)

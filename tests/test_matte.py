@@ -1,0 +1,65 @@
+"""visiongen.generators.matte: who moves, and who stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from builders import moving_head, write_clip
+
+from visiongen import extract_motion, fit_motion, prepare_portrait
+from visiongen.generators.matte import nearer_than, own_part, portrait_matte
+from visiongen.pipeline import render
+from visiongen.plugins import choose, load
+from visiongen.samples import sample
+
+SIDE = 64
+_CUT = 190
+
+
+def at(x, size):
+    """Landmarks (478, 3) of a square face of a size, centred at (x, 0.5)."""
+    face = np.random.default_rng(0).uniform(-0.5, 0.5, (478, 3))
+    face[0], face[1] = (-0.5, -0.5, 0), (0.5, 0.5, 0)
+    face[:, :2] -= face[:468, :2].mean(0)
+    return size * face + [x, 0.5, 0]
+
+
+def test_the_border_is_half_way_between_faces_of_one_size_and_nearer_the_smaller():
+    alike, small = (nearer_than(at(0.25, 0.2), np.array([at(0.75, size)]), SIDE) for size in (0.2, 0.1))
+    assert alike.shape == (SIDE, SIDE) and alike.min() == 0 and alike.max() == 1
+    np.testing.assert_allclose(alike + alike[:, ::-1], 1, atol=0.02)
+    assert alike[SIDE // 2].sum() < small[SIDE // 2].sum() < SIDE
+
+
+def test_the_nearest_of_several_others_counts():
+    near, far = at(0.75, 0.2), at(0.95, 0.2)
+    both = nearer_than(at(0.25, 0.2), np.array([far, near]), SIDE)
+    np.testing.assert_array_equal(both, nearer_than(at(0.25, 0.2), near[None], SIDE))
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """The first frame of a clip and another picture close beside it, (H, W, 3); the clip's frames."""
+    frames = moving_head(8)
+    other = prepare_portrait(sample("cartoon.png"), size=frames[0].shape[0]).image
+    return np.hstack([frames[0][:, :_CUT], other[: frames[0].shape[0], 70:]]), frames
+
+
+def test_a_picture_of_one_has_no_border():
+    portrait = prepare_portrait(sample("cartoon.png"), size=256)
+    assert own_part(portrait, SIDE) is None and portrait_matte(portrait, SIDE).max() > 0.9
+
+
+def test_who_stands_beside_stays_also_where_the_clip_shows_something_else_there(pair, tmp_path):
+    picture, frames = pair
+    faces = [prepare_portrait(picture, face=i) for i in (0, 1)]
+    portrait = min(faces, key=lambda one: one.landmarks[:, 0].mean())
+    assert len(portrait.others) == 1
+    motion = extract_motion(write_clip(tmp_path / "own.mp4", frames))
+    portrait, motion = fit_motion(portrait, motion)
+    assert len(portrait.others) == 1
+    beside = slice(int(portrait.others[0, :468, 0].min()), None)
+    assert _CUT < beside.start < portrait.image_from_crop[0, 2] + portrait.crop.shape[1] - 15
+    for batch in render(portrait, motion, generator=load(choose("generator", "vae-gan"))):
+        moved = np.abs(batch.pixels[:, :, beside].astype(int) - picture[:, beside])
+        assert moved.mean() < 2 and (moved > 40).mean() < 0.005
