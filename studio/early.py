@@ -47,12 +47,14 @@ def load_pages() -> None:
 
     from studio.figures_face import vectors_figure
     from studio.figures_metrics import score_figure
+    from studio.installation import versions
     from studio.measurements import Measurement
     from studio.regions import NUM_POINTS, mesh_edges
     from visiongen import plugins
 
     mesh_edges()
     plugins.components()
+    versions()
     convert_pandas_df_to_arrow_bytes(pd.DataFrame({"one": ["text"]}))
     face = np.random.default_rng(0).random((NUM_POINTS, 3))
     for figure in (

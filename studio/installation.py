@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from visiongen.errors import VisionGenError
 LIBRARIES = ("visiongen", "torch", "mediapipe", "opencv-contrib-python", "numpy", "scipy", "scikit-image", "av", "moviepy",
              "streamlit", "plotly", "pluggy")  # fmt: skip
 _PROBE = """
+import os
+if hasattr(os, "nice"):
+    os.nice(10)  # loading PyTorch takes all cores for a second, and a page is being drawn meanwhile
 import json, torch
 from visiongen.pipeline import resolve_device
 device = resolve_device("auto")
@@ -28,8 +32,9 @@ print(json.dumps(facts))
 _SECONDS = 120
 
 
+@cache
 def versions() -> dict[str, str]:
-    """Library -> version, of what results depend on."""
+    """Library -> version, of what results depend on: as they were when the studio was started."""
     found = {"Python": platform.python_version()}
     for name in LIBRARIES:
         try:
