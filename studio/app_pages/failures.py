@@ -136,6 +136,6 @@ else:
     remedied(run)
     cases(run)
     more = st.expander("Try a clip in which something goes wrong", key="failures.examples", on_change="rerun")
-    if more.open:  # nine films are read for it
+    if more.open:  # the film of every example is read for it
         with more:
             examples(heading="Each renders in a few seconds.")
