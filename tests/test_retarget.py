@@ -238,6 +238,13 @@ def test_lips_meet_when_the_drivers_do(kind):
     assert gaps.mean(1).max() > 0.05  # but the mouth does open
 
 
+def test_a_driver_whose_mouth_never_shuts_opens_a_shut_one_as_far_as_its_own():
+    driver = np.stack([face(lips=gap) for gap in (0.08, 0.08, 0.1, 0.14, 0.2, 0.08)])
+    gaps = lip_gap(in_head_frame(fitted(moving(driver), placed(face(lips=0.0)), reference_frame=0)))
+    assert gaps[0] < 0.003 and gaps[-1] < 0.003  # the frame that corresponds to the portrait leaves it as it is
+    assert (np.diff(gaps[1:5]) > 0).all() and gaps[4] == pytest.approx(lip_gap(driver)[4], rel=0.1)
+
+
 def test_a_mouth_that_is_always_shut_leaves_the_portraits_smile():
     driver = np.repeat(placed(face(lips=0.0))[None], 10, axis=0)
     own = placed(other_face("mouth open"))

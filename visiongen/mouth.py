@@ -26,24 +26,33 @@ _CHIN = (152, 148, 377, 176, 400)
 _NARROW, _WIDE = 0.012, 0.045
 _MOUTH = (0.25, 0.45)
 """Least and largest width of a mouth, face widths, for the size of teeth: drawn mouths may be dots."""
-_CAVITY, _TONGUE, _GUM = 0.22, 0.6, 0.72
+_CAVITY, _TONGUE, _GUM = 0.22, 0.75, 0.72
 """Their light, as a share of the lips'."""
+_TONGUE_DOWN = 0.7
+"""Of a jaw's way down, the tongue's: it stays arched."""
 _SHADE = 3.5
 """The lips' shadow falls so far into the mouth, mm."""
 _DARKEST = 0.45
 """Share of the light that is left at the lips' edge."""
-_SHOWN = (0.95, 1.8)
+_DEEPER, _LIGHTER = (0.5, 4.0), (0.4, 1.4)
+"""Pursed lips stand off from the teeth and let little light in, spread ones lie on them: limits of what that does to both."""
+_SHOWN = (1.05, 1.8)
 """Teeth have at least and at most this share of the skin's light, whatever the eyes say."""
 _BRIGHTER = 1.1
 """Teeth are nearer to the light than the white of a sunken eye."""
-_BETWEEN = 0.72
+_BETWEEN = 0.75
 """Share of their light between two teeth."""
 _WITH_CHIN, _WITH_LIP = 1.2, 0.2
 """How far the jaw goes down with the chin's landmarks, and with the lower lip's: those of the chin lag behind it. Fitted to
 real mouths."""
-_THIN = 0.8
-"""Where the opening is thinner than twice this, mm, it fades: at the corners of the mouth."""
-_WARM = np.array([1.03, 0.99, 0.9])
+_RIM, _SOFT = 0.3, 1.0
+"""The lips cover so much of the opening's rim, mm, since moved lips come out a little thin; within the next so many the inside
+appears. Where the opening is thinner, at the corners of the mouth, it fades."""
+_BARED = 7.0
+"""The lower lip uncovers no more of the lower teeth than this, mm: what a chin hides by lagging behind, a jaw has done."""
+_EVEN = 4.0
+"""Over so many mm light changes along a row: teeth are not each lit by themselves."""
+_WARM = np.array([1.02, 1.0, 0.93])
 """Teeth are yellower than the white of an eye, in pictures as colourful as a photograph."""
 _COLOURFUL = 0.3
 """Saturation of the lips in such pictures."""
@@ -75,8 +84,8 @@ class MouthInterior:
         # Closed lips meet where open ones have their middle; the upper one hangs, the lower one moves with the jaw.
         self._origin = head[list(_MEETING)].mean(0)
         self._chin = head[list(_CHIN)].mean(0)
-        width = float(np.linalg.norm(head[_CORNERS[0]] - head[_CORNERS[1]]))
-        self._mm = float(np.clip(width, *_MOUTH)) / teeth.MOUTH_WIDTH
+        self._width = float(np.clip(_width(head), *_MOUTH))
+        self._mm = self._width / teeth.MOUTH_WIDTH
 
     def __call__(self, target: np.ndarray) -> Piece | None:
         """What to lay over a frame, or None where the portrait itself shows enough.
@@ -102,7 +111,8 @@ class MouthInterior:
         head = _in_head(target, pose)
         sideways, chin, back = head[list(_CHIN)].mean(0) - self._chin
         lip = head[_MEETING[1], 1] - self._origin[1]
-        jaw = np.array([sideways, max(_WITH_CHIN * chin + _WITH_LIP * lip, -self._mm), max(back, 0.0)])
+        down = max(_WITH_CHIN * chin + _WITH_LIP * lip, -self._mm, lip - _BARED * self._mm)
+        jaw = np.array([sideways, down, max(back, 0.0)])
         mm = self._mm * pose.scale * canvas.side * canvas.finer  # px
 
         def placed(points: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -113,33 +123,41 @@ class MouthInterior:
 
         drawn = np.empty((*canvas.shape, 3), np.uint8)
         drawn[:] = _CAVITY * self._lips
-        self._draw_tongue(drawn, placed, jaw)
-        drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 1.2 * mm))  # soft, and behind what has edges
-        self._draw_row(drawn, teeth.lower(), placed, jaw)
-        self._draw_row(drawn, teeth.upper(), placed, np.zeros(3))
-        drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 0.25 * mm))
+        self._draw_tongue(drawn, placed, _TONGUE_DOWN * jaw)
+        drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 2.0 * mm))  # soft, and behind what has edges
+        light = np.ones(canvas.shape, np.float32)
+        for row, moved in ((teeth.lower(), jaw), (teeth.upper(), np.zeros(3))):
+            self._draw_row(drawn, light, row, lambda points, moved=moved: placed(points, moved))
+        drawn = (
+            cv2.GaussianBlur(drawn, (0, 0), max(0.5, 0.25 * mm))
+            * cv2.GaussianBlur(light, (0, 0), _EVEN * mm)[..., None]
+        )
         _, inward = covered(canvas.placed(target[list(INNER_LIPS)]), canvas.shape)
-        shade = np.clip(inward / (_SHADE * mm), 0, 1)
-        weight = np.clip(inward / (_THIN * mm), 0, 1)
+        spread = _width(head) / self._width
+        shade = np.clip(inward / (_SHADE * mm * np.clip(spread**-2, *_DEEPER)), 0, 1)
+        darkest = _DARKEST * np.clip(spread, *_LIGHTER)
+        weight = np.clip((inward - _RIM * mm) / (_SOFT * mm), 0, 1)
         return (
-            drawn * (_DARKEST + (1 - _DARKEST) * shade * (2 - shade))[..., None],
-            cv2.GaussianBlur(weight, (0, 0), 0.5 * canvas.finer),
+            drawn * (darkest + (1 - darkest) * shade * (2 - shade))[..., None],
+            cv2.GaussianBlur(weight, (0, 0), max(0.9, 0.5 * canvas.finer)),
         )
 
-    def _draw_row(self, drawn: np.ndarray, row: teeth.Teeth, placed, moved: np.ndarray) -> None:
-        """Gums and teeth, those at the back first."""
-        outlines, bands, gums = (fixed(placed(part, moved)[0]) for part in (row.outlines, row.bands, row.gums))
-        order = np.argsort(-placed(row.bands, moved)[1].mean(1))
+    def _draw_row(self, drawn: np.ndarray, light: np.ndarray, row: teeth.Teeth, placed) -> None:
+        """Gums and teeth, those at the back first, and how much `light` each gets."""
+        outlines, bands, gums = (fixed(placed(part)[0]) for part in (row.outlines, row.bands, row.gums))
+        order = np.argsort(-placed(row.bands)[1].mean(1))
         for i in order:
-            _fill(drawn, gums[i], _GUM * row.light[i] * self._lips)
-            _fill(drawn, bands[i], _BETWEEN * row.light[i] * self._tooth)
+            _fill(drawn, gums[i], _GUM * self._lips)
+            _fill(drawn, bands[i], _BETWEEN * self._tooth)
         for i in order:
-            _fill(drawn, outlines[i], row.light[i] * self._tooth)
+            _fill(drawn, outlines[i], self._tooth)
+            for part in (gums[i], bands[i]):
+                cv2.fillPoly(light, [part], float(row.light[i]), cv2.LINE_8, SUBPIXEL)
 
     def _draw_tongue(self, drawn: np.ndarray, placed, jaw: np.ndarray) -> None:
         """A hump behind the lower teeth."""
         turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-        hump = np.stack([17 * np.cos(turn), 6.5 + 6.5 * np.sin(turn), np.full(24, 16.0)], axis=-1)
+        hump = np.stack([17 * np.cos(turn), 5.5 + 8.5 * np.sin(turn), np.full(24, 16.0)], axis=-1)
         _fill(drawn, fixed(placed(hump, jaw)[0]), _TONGUE * self._lips)
 
 
@@ -154,6 +172,11 @@ def _pose(points: np.ndarray) -> _Pose:
 def _in_head(points: np.ndarray, pose: _Pose) -> np.ndarray:
     """(478, 3) landmarks in the head frame, face widths."""
     return (points - pose.translation) @ pose.rotation / pose.scale
+
+
+def _width(head: np.ndarray) -> float:
+    """Of a mouth, face widths; landmarks (478, 3) in the head frame."""
+    return float(np.linalg.norm(head[_CORNERS[0]] - head[_CORNERS[1]]))
 
 
 def _opening(points: np.ndarray, pose: _Pose) -> float:

@@ -379,5 +379,9 @@ def _close_mouth(head, driver, mine, reference: int, gain: float) -> None:
     if at_reference.mean() <= 2 * _LIPS_MEET:
         nearness = np.ones(len(gaps))  # the driver's rest is closed lips: the portrait's own rest corresponds to it
     surplus = min(gain, 1.0) * np.maximum(own_gaps - at_reference, 0)
-    wanted = np.maximum(own_gaps + gain * (gaps - at_reference) - (1 - nearness[:, None]) * surplus, 0)
+    # A driver whose lips never meet would leave a portrait with closed lips behind by as much: it catches up.
+    further = np.clip((gaps.mean(1) - at_reference.mean()) / max(at_reference.mean(), _LIPS_MEET), 0, 1)
+    lacking = min(gain, 1.0) * np.maximum(at_reference - own_gaps, 0)
+    change = gain * (gaps - at_reference) - (1 - nearness[:, None]) * surplus + further[:, None] * lacking
+    wanted = np.maximum(own_gaps + change, 0)
     _set_gaps(head, _LIP_PAIRS, wanted, 0.4, _LIP_SKIN, 0.8)
