@@ -102,3 +102,14 @@ def test_colours_of_a_turned_heads_rim_are_the_persons(yaw):
     own = pose_of(points)[0]
     assert inside(skull.texture(own)).mean() < 0.9
     assert inside(skull.texture(rotation(yaw=yaw) @ own)).all()
+
+
+def test_another_view_draws_in_what_sticks_out_there():
+    points, matte = head(turn=rotation(yaw=30)), disc(0.42)
+    alone = Skull(points, matte)
+    same = Skull(points, matte, also=(points, matte))
+    np.testing.assert_allclose(same.vertices, alone.vertices, atol=0.02)  # it holds itself within the person already
+    small = Skull(points, matte, also=(head(turn=rotation(yaw=-30)), disc(0.3)))
+    oval = alone.source[list(FACE_OVAL), :2]
+    reach = [np.linalg.norm(s.silhouette(s.vertices) - oval, axis=1) for s in (alone, small)]
+    assert (reach[1] <= reach[0] + 1e-9).all() and reach[1].mean() < 0.8 * reach[0].mean()

@@ -97,14 +97,21 @@ def _planes() -> np.ndarray:
 class MotionField:
     """Dense motion of one portrait toward any target landmarks."""
 
-    def __init__(self, source: np.ndarray, matte: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        source: np.ndarray,
+        matte: np.ndarray | None = None,
+        *,
+        also: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> None:
         """
         Args:
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], the person: how far the head reaches beyond the face; None: as usual.
+            also: Landmarks and matte of another view of the head, see `visiongen.skull.Skull`.
         """
         self.source = np.asarray(source, np.float64)
-        self._skull = Skull(self.source, matte)
+        self._skull = Skull(self.source, matte, also=also)
         self.face_width = self._skull.face_width
         self._normals = _normals(self._skull.vertices[triangles().T])
         self._outline = self._skull.silhouette(self._skull.vertices)

@@ -43,8 +43,14 @@ _TURNED = 20.0
 """Degrees from the portrait's pose at which all colours of what it does not show have changed to the hair's."""
 _PERSON = 0.7
 """The matte from which on a pixel is a person's."""
+_SMOOTH, _DRAWN_IN = 2.5, 0.5
+"""What sticks out of another view, smoothed over so many directions, is drawn in by this share: the silhouette of a turned
+head is partly what lies behind it, so neither view is quite right."""
 _STEPS = 28
 """Steps at which the matte is looked at on a way."""
+
+_Pose = tuple[np.ndarray, np.ndarray, float]
+"""Rotation (3, 3), translation (3,) and scale of `visiongen.pose.fit_head`."""
 
 
 @cache
@@ -92,11 +98,18 @@ def _hair_above() -> np.ndarray:
 class Skull:
     """Face and skull of one portrait, for any pose and expression."""
 
-    def __init__(self, source: np.ndarray, matte: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        source: np.ndarray,
+        matte: np.ndarray | None = None,
+        *,
+        also: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> None:
         """
         Args:
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], the person; None: a head of the usual size.
+            also: Landmarks and matte of another view of the same head: nothing may stick out of the person there either.
         """
         self.source = np.asarray(source, np.float64)
         self._pose = tuple(part[0] for part in fit_head(self.source[None]))
@@ -104,7 +117,10 @@ class Skull:
         self._oval = _into_head(self.source[list(FACE_OVAL)], *self._pose)
         self._offsets = _rings(self._oval, _directions()[1] if matte is None else self._reach(matte))
         if matte is not None:
-            self._hold_within(matte)
+            self._hold_within(matte, self._pose)
+        if also is not None:
+            pose = tuple(part[0] for part in fit_head(np.asarray(also[0], np.float64)[None]))
+            self._draw_in(also[1], pose)
         self.vertices = self.posed(self.source, *self._pose)
         """(N, 3) of the portrait itself, crop units."""
         self._unseen = self._colours_of_the_unseen(matte) - self.vertices[:, :2]
@@ -135,35 +151,39 @@ class Skull:
         """Degrees between where a head turned by `rotation` (3, 3) looks and where the portrait looks; a tilt is no turn."""
         return float(np.degrees(np.arccos(np.clip(rotation[:, 2] @ self._pose[0][:, 2], -1, 1))))
 
-    def _picture(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., 3) of the head frame in the portrait, crop units."""
-        return points @ self._pose[0].T * self._pose[2] + self._pose[1]
-
-    def _inside(self, matte: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """(A, B) bool: points (A, B, 3) of the head frame that the matte calls person."""
-        return _person(matte, self._picture(points)[..., :2])
-
     def _reach(self, matte: np.ndarray) -> np.ndarray:
         """(36,) reach: where, on the way outward, the matte ends; the usual one where it begins outside."""
         direction, usual, free = _directions()
         most = _MOST_REACH * usual
         shares = np.linspace(0, 1, _STEPS)
-        inside = self._inside(matte, self._oval + _outward(shares, most))
+        inside = _inside(matte, self._oval + _outward(shares, most), self._pose)
         measured = np.where(inside.all(0), 1.0, shares[np.argmin(inside, axis=0)]) * most
         measured = np.maximum(measured - np.minimum(_RIM, measured / 3), _LEAST_REACH)
         # The oval may itself be the silhouette, at a jaw mostly; a matte that misses the face there says nothing.
-        (within,) = self._inside(matte, self._oval[None] - np.pad(_WITHIN * direction, ((0, 0), (0, 1))))
+        (within,) = _inside(matte, self._oval[None] - np.pad(_WITHIN * direction, ((0, 0), (0, 1))), self._pose)
         reach = np.where(inside[:2].all(0) | within, measured, usual)
         smooth = gaussian_over_time(np.min([np.roll(reach, step) for step in (-1, 0, 1)], axis=0), 1.0, circle=True)
         reach = np.minimum(reach, smooth)  # never out into the background
         return free * reach + (1 - free) * np.minimum(reach, usual)
 
-    def _hold_within(self, matte: np.ndarray) -> None:
-        """Draws what would stick out of the person in a portrait that is turned, back toward the silhouette."""
+    def _draw_in(self, matte: np.ndarray, pose: _Pose) -> None:
+        """Draws a silhouette that would stick out of the person in a pose, in toward the oval."""
+        out, behind = self._offsets[: len(_OUT)], self._offsets[len(_OUT) :]
+        shares = np.linspace(0, 1, _STEPS)
+        inside = _inside(matte, self._oval + shares[:, None, None] * out[-1], pose)
+        inside |= ~inside[0]  # where even the oval is no person, the matte says nothing
+        share = shares[np.where(inside.all(0), _STEPS, np.argmin(inside, axis=0)) - 1]
+        stuck_out = gaussian_over_time(1 - share, _SMOOTH, circle=True)
+        drawn = _DRAWN_IN * stuck_out[:, None] * out
+        out -= drawn
+        behind -= drawn[-1]
+
+    def _hold_within(self, matte: np.ndarray, pose: _Pose) -> None:
+        """Draws what would stick out of the person in a head that is turned, back toward the silhouette."""
         edge = self._offsets[len(_OUT) - 1]
         behind = self._offsets[len(_OUT) :]
         ways = edge + np.linspace(0, 1, _STEPS)[:, None, None, None] * (behind - edge)  # (steps, rings, 36, 3)
-        inside = self._inside(matte, (self._oval + ways).reshape(_STEPS, -1, 3)).reshape(ways.shape[:3])
+        inside = _inside(matte, (self._oval + ways).reshape(_STEPS, -1, 3), pose).reshape(ways.shape[:3])
         inside |= ~inside[0]  # where even the silhouette is no person, the matte says nothing
         last = np.where(inside.all(0), _STEPS, np.argmin(inside, axis=0)) - 1
         behind[:] = np.take_along_axis(ways, last[None, ..., None], axis=0)[0]
@@ -194,6 +214,12 @@ class Skull:
         inside = _person(matte, points + (steps - _DEEP) * inward)
         found = np.where(inside.any(0), np.argmax(inside, axis=0), 0)
         return points + steps[found, :, 0] * inward
+
+
+def _inside(matte: np.ndarray, points: np.ndarray, pose: _Pose) -> np.ndarray:
+    """(A, B) bool: points (A, B, 3) of the head frame that the matte calls person, of a head in this pose."""
+    rotation, translation, scale = pose
+    return _person(matte, (points @ rotation.T * scale + translation)[..., :2])
 
 
 def _person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:

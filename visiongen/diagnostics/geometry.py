@@ -90,7 +90,7 @@ def unseen_side(unseen: np.ndarray, fitted: MotionTrack) -> Iterator[Problem]:
             f"{100 * unseen[run.peak]:.0f} % of the face shown at frame {run.peak} is turned away in the portrait (the "
             f"limit is {100 * UNSEEN:.0f} %)."
         ),
-        why="The picture does not show this side of the face: it is stretched from its rim or invented.",
+        why="The picture does not show this side of the face: it is made from the other side, mirrored, or invented.",
         change="Use a portrait that looks to the camera, choose another --reference-frame (Reference frame), or damp turns "
         f"with --pose-limit {DAMPED_LIMIT:g} (Pose limit).",
         remedy=lambda run: damped(),

@@ -9,6 +9,7 @@ from visiongen import feedback
 from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
 from visiongen.flow import half_step_units, half_steps, reaches_above, resize_flow_to_half_steps, warp_half_steps
+from visiongen.other_side import Revealed, mirrored, show
 from visiongen.unseen import Unseen
 
 
@@ -33,6 +34,7 @@ class Composer:
         painted: np.ndarray,
         target: np.ndarray,
         *,
+        revealed: Revealed | None = None,
         shift: np.ndarray | None = None,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
@@ -42,19 +44,34 @@ class Composer:
             flow: (G, G, 2) backward motion, crop units.
             painted: (5, G, G), see `visiongen.generators.vae_gan.VaeGanGenerator.paint`.
             target: (478, 3) landmarks, crop units.
+            revealed: What the portrait hides and its mirror image shows.
             shift: (G, G, 2) by which the frame is moved in its turn, see `visiongen.feedback.correction`.
             out: Where to write it; default: a new array.
         """
         # In the units it is read in from the start: every pass over a full-size motion takes a millisecond at 1024 px.
-        places = resize_flow_to_half_steps(flow, self._side)
-        places = with_exact_eyes(places, self._source, target, units=half_step_units(self._side))
+        places = self._places(flow, self._source, target, shift)
+        image = None if revealed is None else self._image(revealed, target, shift)
         if shift is not None:
-            places = feedback.moved(places, shift)
             painted = np.stack([feedback.moved(layer, shift) for layer in painted])
+            revealed = None if revealed is None else Revealed(*(feedback.moved(part, shift) for part in revealed))
             target = feedback.moved_landmarks(target, shift)
         frame = self._compose(places, painted, out, above=shift is not None or reaches_above(flow))
+        if image is not None:
+            show(frame, image, revealed)
         draw_over(frame, self._unseen(target))
         return frame
+
+    def _places(self, flow: np.ndarray, source: np.ndarray, target: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
+        """(S, S, 2) where to read in the half steps of the crop, or of its mirror image, whose landmarks are `source`."""
+        places = resize_flow_to_half_steps(flow, self._side)
+        places = with_exact_eyes(places, source, target, units=half_step_units(self._side))
+        return places if shift is None else feedback.moved(places, shift)
+
+    def _image(self, revealed: Revealed, target: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
+        """The mirrored portrait, moved, (S, S, 3) uint8."""
+        places = self._places(revealed.flow, mirrored(self._source), target, shift)
+        places[..., 0] = self._crop.shape[1] - 1 - places[..., 0]
+        return warp_half_steps(self._crop, places)
 
     def _compose(self, places: np.ndarray, painted: np.ndarray, out: np.ndarray | None, *, above: bool) -> np.ndarray:
         size = (self._side, self._side)

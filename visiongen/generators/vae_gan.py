@@ -26,6 +26,7 @@ from visiongen.hookspecs import InnerMap
 from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode, layers
+from visiongen.other_side import OtherSide
 from visiongen.registration import registered
 
 _BATCH_PIXELS = 8 << 20
@@ -95,8 +96,10 @@ class VaeGanGenerator:
         pixels = np.empty((len(targets), side, side, 3), np.uint8)
         looks = {"always": len(targets), "registered": len(seen), "never": 0}[self._options.feedback]
         for i, (flow, layer, target) in enumerate(zip(motion.flow.cpu().numpy(), painted, targets, strict=True)):
-            shift = correction(prepared.preview.frame(flow, layer, target), target) if i < looks else None
-            prepared.composer.frame(flow, layer, target, shift=shift, out=pixels[i])
+            parts = flow, layer, target
+            revealed = prepared.other_side(dense[i], target)
+            shift = correction(prepared.preview.frame(*parts, revealed=revealed), target) if i < looks else None
+            prepared.composer.frame(*parts, revealed=revealed, shift=shift, out=pixels[i])
         return FrameBatch(pixels=pixels, times=times)
 
     def explain(self, portrait: Portrait, motion: MotionTrack, frame: int) -> list[InnerMap]:
@@ -182,6 +185,7 @@ class _PreparedPortrait:
         self.small = small = resized(portrait.crop, SIZE)
         matte = portrait_matte(portrait, GRID)
         self.field = MotionField(self.source, matte)
+        self.other_side = OtherSide(self.source, matte)
         self._own = own_part(portrait, GRID)
         self._background = still_background(portrait.crop, matte)
         self.composer = Composer(portrait.crop, self._background, self.source)

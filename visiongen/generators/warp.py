@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
-from visiongen.drawing import lay_over
+from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
-from visiongen.flow import GRID, MotionField, resize_flow, warp
+from visiongen.flow import GRID, DenseMotion, MotionField, resize_flow, warp
 from visiongen.generators.matte import portrait_matte
 from visiongen.generators.targets import source_landmarks, target_landmarks
+from visiongen.other_side import OtherSide, mirrored, show
 from visiongen.unseen import Unseen
 
 _BATCH = 4
@@ -22,13 +23,33 @@ class WarpGenerator:
 
     def render(self, portrait: Portrait, motion: MotionTrack) -> Iterator[FrameBatch]:
         """See `visiongen.hookspecs.Generator`."""
-        source = source_landmarks(portrait)
-        field, unseen = MotionField(source, portrait_matte(portrait, GRID)), Unseen(portrait.crop, source)
+        warper = _Warper(portrait)
         for first in range(0, len(motion), _BATCH):
             part = slice(first, first + _BATCH)
             targets = target_landmarks(portrait, motion, part)
-            flows = [resize_flow(dense.flow, portrait.crop.shape[0]) for dense in field.towards(targets)]
-            flows = [with_exact_eyes(flow, source, target) for flow, target in zip(flows, targets)]
-            moved = [warp(portrait.crop, flow) for flow in flows]
-            frames = [lay_over(frame, unseen(target)) for frame, target in zip(moved, targets)]
+            frames = [warper.frame(*one) for one in zip(warper.field.towards(targets), targets)]
             yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])
+
+
+class _Warper:
+    """What is computed once per portrait."""
+
+    def __init__(self, portrait: Portrait) -> None:
+        self._crop, self._source = portrait.crop, source_landmarks(portrait)
+        matte = portrait_matte(portrait, GRID)
+        self.field = MotionField(self._source, matte)
+        self._other_side = OtherSide(self._source, matte)
+        self._unseen = Unseen(portrait.crop, self._source)
+
+    def frame(self, dense: DenseMotion, target: np.ndarray) -> np.ndarray:
+        """(S, S, 3) uint8 with the landmarks `target` (478, 3), crop units."""
+        frame = self._moved(self._crop, dense.flow, self._source, target)
+        revealed = self._other_side(dense, target)
+        if revealed is not None:
+            image = self._moved(self._crop[:, ::-1].copy(), revealed.flow, mirrored(self._source), target)
+            show(frame, image, revealed)
+        draw_over(frame, self._unseen(target))
+        return frame
+
+    def _moved(self, crop: np.ndarray, flow: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        return warp(crop, with_exact_eyes(resize_flow(flow, crop.shape[0]), source, target))

@@ -1,0 +1,164 @@
+"""The side of a turned head that its portrait hides, taken from the side it shows.
+
+A portrait in three-quarter view has a cheek, an ear and half an eye squeezed into a few pixels at its silhouette, and a head
+that turns toward them draws these pixels out to streaks. Heads are nearly symmetric: there the portrait's mirror image, turned
+alike, takes their place, in the light of the skin that it meets.
+
+Source: soft symmetry, Hassner et al., "Effective face frontalization in unconstrained images", 2015, section 3.3; here with a
+moving mesh, a skull and the stretch of the surface as the measure of what is hidden.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from visiongen.flow import CANDIDATES, GRID, MAPS, DenseMotion, MotionField, pixel_centres
+from visiongen.pose import euler_angles, face_model, fit_head
+
+_TURNED = (6.0, 14.0)
+"""Degrees of the portrait's own turn to the side from which on a side of it is hidden, and surely."""
+_TOWARD = (2.0, 10.0)
+"""Degrees of turn toward the hidden side at which its mirror image begins to show, and has the last word."""
+_STRETCHED = (0.35, 0.9)
+"""Logarithm of the area that a surface gains over the portrait's, from which on it counts as hidden, and surely."""
+_BETTER = (0.35, 1.1)
+"""By so much the mirror image must be less stretched."""
+_HIDDEN = 2.0
+"""The same for what the portrait does not show at all."""
+_DEPTH = 0.8
+"""Of a head behind its silhouette, face widths: by the sine of a turn as much of it comes out."""
+_MIDLINE = (10, 152)
+_SIDES = (234, 454)  # of the picture's left and right
+_OVER_THE_MIDLINE = (-0.05, 0.1)
+"""Face widths beyond the middle of the face at which the other side begins, and is certain."""
+_MOST_LIGHT = 0.7
+"""Largest logarithm of a difference in light that is made up for."""
+_NEAR_AND_FAR = ((4.0, 1.0), (10.0, 0.05), (25.0, 0.002))
+"""Cells over which the light is averaged, and the weights: near known skin it is that skin's, far from it what is left."""
+
+
+class Revealed(NamedTuple):
+    """What a frame shows of the other side; G is `visiongen.flow.GRID`."""
+
+    flow: np.ndarray
+    """(G, G, 2) float32 backward motion into the *mirrored* portrait, crop units."""
+    weight: np.ndarray
+    """(G, G) float32 in [0, 1]: where the mirror image shows more than the portrait."""
+    known: np.ndarray
+    """(G, G) float32 in [0, 1]: where both show the same skin well, so that their light can be compared."""
+
+
+class OtherSide:
+    """The mirror image of one portrait, and where it is needed."""
+
+    def __init__(self, source: np.ndarray, matte: np.ndarray) -> None:
+        """
+        Args:
+            source: (478, 3) landmarks of the portrait, crop units.
+            matte: (G, G) in [0, 1], its person.
+        """
+        self._source, self._matte = np.asarray(source, np.float64), matte
+        self._yaw = _yaw(self._source)
+        self._share = _rising(abs(self._yaw), _TURNED)
+
+    @cached_property
+    def _field(self) -> MotionField:
+        mirrored_matte = np.ascontiguousarray(self._matte[:, ::-1])
+        # A wisp of hair on the side that is seen must not stand out on the other, where the portrait has none.
+        return MotionField(mirrored(self._source), mirrored_matte, also=(self._source, self._matte))
+
+    def __call__(self, dense: DenseMotion, target: np.ndarray) -> Revealed | None:
+        """What the mirror image adds to a frame; None where the portrait shows enough itself.
+
+        Args:
+            dense: The portrait's own motion.
+            target: (478, 3) landmarks of the frame, crop units.
+        """
+        if self._share == 0:
+            return None
+        toward = (self._yaw - _yaw(target)) * np.sign(self._yaw)
+        share = self._share * _rising(toward, _TOWARD)
+        if share == 0:
+            return None
+        (image,) = self._field.towards(target[None])
+        stretch, head, face, seen = (MAPS.index(name) for name in ("stretch", "head", "face", "seen"))
+        hidden = (dense.maps[head] < 0.5) | (dense.maps[seen] < 0)
+        own = np.where(hidden, _HIDDEN, dense.maps[stretch])
+        weight = _rising(own - image.maps[stretch], _BETTER) * _rising(own, _STRETCHED) * image.maps[head]
+        weight = weight * _beyond_the_midline(target, np.sign(self._yaw)) * self._come_out(dense.maps[head], toward)
+        weight = cv2.GaussianBlur(cv2.dilate(weight.astype(np.float32), np.ones((3, 3))), (0, 0), 2.0)
+        weight *= cv2.GaussianBlur(image.maps[head], (0, 0), 0.8)
+        # Landmarks alone give the last candidate nothing: what it has was measured in a frame that shows the same.
+        weight *= 1 - dense.prior[len(CANDIDATES) - 1]
+        known = dense.maps[face] * image.maps[face] * (1 - weight) ** 2
+        return Revealed(image.candidates[0], np.float32(share) * weight, known.astype(np.float32))
+
+    def _come_out(self, head: np.ndarray, toward: float) -> np.ndarray:
+        """(G, G) in [0, 1]: as far beyond the portrait's own `head` (G, G) as its back can have come out."""
+        distance = cv2.distanceTransform((head < 0.5).astype(np.uint8), cv2.DIST_L2, 3) / GRID
+        most = _DEPTH * self._field.face_width * np.sin(np.radians(min(toward, 90.0)))
+        return _rising(most - distance, (0.0, 2.0 / GRID))
+
+
+def mirrored(points: np.ndarray) -> np.ndarray:
+    """Landmarks (478, 3), crop units, of the mirrored picture."""
+    return (points * [-1, 1, 1] + [1, 0, 0])[face_model().mirror]
+
+
+def show(frame: np.ndarray, image: np.ndarray, revealed: Revealed) -> None:
+    """Lays the moved mirror image over a frame, both (S, S, 3) uint8; the frame is changed."""
+    side = frame.shape[0]
+    rows, columns = (np.flatnonzero(revealed.weight.max(axis) > 0) for axis in (1, 0))
+    if not len(rows):
+        return
+    light = _light(frame, image, revealed)
+    # From cell to cell the light is smooth; only what is laid over is computed at full size.
+    (top, bottom), (left, right) = (
+        (int(i.min() * side / GRID), -int(-(i.max() + 1) * side // GRID)) for i in (rows, columns)
+    )
+    part = (slice(top, bottom), slice(left, right))
+    weight, light = (
+        cv2.resize(x, (side, side), interpolation=cv2.INTER_LINEAR)[part] for x in (revealed.weight, light)
+    )
+    below = frame[part].astype(np.float32)
+    above = np.minimum(image[part] * light, 255)
+    frame[part] = below + weight[..., None] * (above - below) + 0.5
+
+
+def _light(frame: np.ndarray, image: np.ndarray, revealed: Revealed) -> np.ndarray:
+    """(G, G, 3) float32 factor that gives the mirror image the light of the frame, from where both are known outward."""
+    ours, theirs = (
+        cv2.resize(x, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32) + 4 for x in (frame, image)
+    )
+    difference = np.clip(np.log(ours / theirs), -_MOST_LIGHT, _MOST_LIGHT) * revealed.known[..., None]
+    total, trust = np.zeros_like(difference), np.full((GRID, GRID, 1), 1e-6, np.float32)
+    for sigma, share in _NEAR_AND_FAR:
+        total += share * cv2.GaussianBlur(difference, (0, 0), sigma)
+        trust += share * cv2.GaussianBlur(revealed.known, (0, 0), sigma)[..., None]
+    return np.exp(total / trust)
+
+
+def _yaw(points: np.ndarray) -> float:
+    """Degrees, > 0 to the picture's right, of a face's landmarks (478, 3)."""
+    rotation, _, _ = fit_head(points[None])
+    return float(np.degrees(euler_angles(rotation)[0, 0]))
+
+
+def _beyond_the_midline(target: np.ndarray, to_the_right: float) -> np.ndarray:
+    """(G, G) in [0, 1]: 1 on the hidden side of the face, the one it looks to in the portrait."""
+    top, chin = target[list(_MIDLINE), :2]
+    across = np.array([top[1] - chin[1], chin[0] - top[0]]) / max(float(np.linalg.norm(chin - top)), 1e-9)
+    distance = (pixel_centres(GRID) - top) @ across
+    left, right = target[list(_SIDES)]
+    sign = np.sign((right - left)[:2] @ across) * to_the_right
+    return _rising(sign * distance / float(np.linalg.norm(right - left)), _OVER_THE_MIDLINE)
+
+
+def _rising(value: np.ndarray | float, ends: tuple[float, float]) -> np.ndarray:
+    """0 below the first end, 1 above the second, smooth between them."""
+    share = np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1)
+    return share * share * (3 - 2 * share)
