@@ -9,6 +9,7 @@ from builders import astronaut, face, other_face, placed, rotation
 
 from visiongen import flow
 from visiongen.flow import CANDIDATES, GRID, MAPS, DenseMotion, MotionField, pixel_centres, warp
+from visiongen.landmarks import OUTER_LIPS
 
 
 def crop_points(shape: np.ndarray | None = None, *, centre=(128.0, 120.0), **where) -> np.ndarray:
@@ -46,6 +47,13 @@ def sampled(motion: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(N, 2) values of a (G, G, 2) motion at points (N, 2+), crop units."""
     x, y = ((points[:, i] * GRID - 0.5).astype(np.float32)[None] for i in (0, 1))
     return np.stack([cv2.remap(motion[..., c].astype(np.float32), x, y, cv2.INTER_LINEAR)[0] for c in (0, 1)], axis=-1)
+
+
+def drawn(points: np.ndarray, ring: tuple[int, ...]) -> np.ndarray:
+    """(G, G) bool, within a ring of landmarks."""
+    mask = np.zeros((GRID, GRID), np.uint8)
+    cv2.fillPoly(mask, [np.round(points[list(ring), :2] * GRID - 0.5).astype(np.int32)], 1)
+    return mask > 0
 
 
 def folded(motion: np.ndarray) -> np.ndarray:
@@ -136,6 +144,29 @@ def test_where_the_head_has_gone_from_the_background_comes_into_sight():
     assert moved.vanished[moved.maps[MAPS.index("face")] > 0.5].max() == 0
     assert (np.average(columns, weights=moved.vanished) + 0.5) / GRID < OWN[:468, 0].mean()
     assert MotionField(OWN).towards(OWN[None] + [0.2, 0, 0])[0].vanished.max() == 0  # no matte, no knowledge
+
+
+def test_lips_of_a_mouth_that_opens_go_with_the_mesh():
+    shut, wide = crop_points(face(lips=0.0)), crop_points(face(jaw=0.12))
+    still, opened = MotionField(shut).towards(np.stack([shut, wide]))
+    (already,) = MotionField(wide).towards(wide[None])
+    assert still.lips.max() == already.lips.max() == 0 and opened.lips.max() > 0.9
+    lips = drawn(wide, OUTER_LIPS)
+    assert (
+        opened.lips[lips].min() > 0.6
+        and opened.lips[~cv2.dilate(lips.astype(np.uint8), np.ones((17, 17))).astype(bool)].max() < 0.01
+    )
+
+
+def test_what_belongs_to_a_head_is_as_far_from_it_as_it_was():
+    """Beside a head that is turned far, the continuation of its motion shows an ear or the cheek once more."""
+    field, here = MotionField(OWN, np.ones((GRID, GRID), np.float32)), pixel_centres(GRID)
+    covered = field.towards(OWN[None])[0].maps[MAPS.index("head")]
+    assert field._belongs(here, covered).min() > 0.9
+    half = covered * (here[..., 0] < OWN[:468, 0].mean())
+    belongs = field._belongs(here, half)
+    ear = np.round(OWN[454, :2] * GRID).astype(int) + [3, 0]
+    assert belongs[ear[1], ear[0]] == 0 and belongs[half > 0].min() > 0.9
 
 
 def test_a_turned_head_is_held_against_the_network_but_not_its_rim_nor_its_features():

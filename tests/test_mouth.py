@@ -119,7 +119,7 @@ def test_teeth_are_as_white_as_the_eyes_but_neither_black_nor_shining(eyes, teet
     source, seen = crop_units(0.0), picture(1024)
     for ring in (RIGHT_EYE, LEFT_EYE):
         cv2.fillPoly(seen, [np.round(source[list(ring), :2] * 1024).astype(np.int32)[:, None]], (eyes, eyes, eyes))
-    assert np.quantile(inside(bared(0.1, raised=0.03), seen), 0.999) == pytest.approx(1.1 * teeth, rel=0.1)
+    assert np.quantile(inside(bared(0.1, raised=0.03), seen), 0.999) == pytest.approx(1.1 * teeth, rel=0.15)
 
 
 def test_a_lip_drawn_down_alone_takes_the_jaw_along():

@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from visiongen.drawing import SUBPIXEL, fixed
-from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
+from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_EYE, LEFT_IRIS, OUTER_LIPS, RIGHT_EYE, RIGHT_IRIS
+from visiongen.mouth import lacking, opening
 from visiongen.neck import Neck
 from visiongen.pose import face_model, fit_head
 from visiongen.rasterise import affine_maps, rasterise
@@ -44,6 +45,8 @@ _FADE = 0.5
 """The head's motion fades out over this distance beyond the skull, face widths."""
 _BESIDE = 0.2
 """So far beside the skull, face widths, and fading over as much again, a person's matte above the jaw is the head."""
+_FARTHER, _SLACK = 1.5, 0.04
+"""What belongs to a head is at most so many times as far from it as in the portrait, and so many face widths."""
 _SURE = (15.0, 30.0)
 """Degrees of turn from the portrait's pose at which the mesh begins to overrule, and overrules, the network, which has seen few
 such turns and digs holes into a cheek that comes into sight."""
@@ -70,6 +73,9 @@ class DenseMotion:
     """(G, G) float32 in [0, 1]: where the head was and is no more, so that the background comes into sight."""
     held: np.ndarray
     """(G, G) float32 in [0, 1]: where a turned head surely is, so that all candidates are its own motion."""
+    lips: np.ndarray
+    """(G, G) float32 in [0, 1]: a mouth that opens so much further than the portrait's that its inside is drawn, with its lips:
+    they go with the mesh."""
 
     @property
     def flow(self) -> np.ndarray:
@@ -113,23 +119,26 @@ class MotionField:
         self.source = np.asarray(source, np.float64)
         self._skull = Skull(self.source, matte, also=also)
         self.face_width = self._skull.face_width
+        self._opening = opening(self.source, self.face_width)
         self._normals = _normals(self._skull.vertices[triangles().T])
         self._outline = self._skull.silhouette(self._skull.vertices)
         self._matte = None if matte is None else np.float32(matte)
+        within = np.zeros((GRID, GRID), np.uint8)
+        cv2.fillPoly(within, [fixed(self._outline * GRID)], 1, shift=SUBPIXEL)
+        self._beyond = (
+            cv2.distanceTransform(1 - within, cv2.DIST_L2, 3) / GRID
+        )  # distance from the silhouette, crop units
         self._was = None if matte is None else self._where_the_head_was()
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
 
     def _where_the_head_was(self) -> np.ndarray:
         """(G, G) float32 in [0, 1]: within the portrait's silhouette, and what the matte has beside it, hair and ears; but not
         below the ears, where hair and shoulders may stay behind."""
-        within = np.zeros((GRID, GRID), np.uint8)
-        cv2.fillPoly(within, [fixed(self._outline * GRID)], 1, shift=SUBPIXEL)
-        was = np.float32(cv2.erode(within, np.ones((3, 3))))  # at its rim the silhouette is half background
+        was = np.float32(cv2.erode(np.float32(self._beyond == 0), np.ones((3, 3))))  # its rim is half background
         lobes, jaws = (self.source[list(pair), :2].mean(0) for pair in (_EAR_LOBES, _JAW_CORNERS))
         down = jaws - lobes
         below = (pixel_centres(GRID) - lobes) @ (down / max(float(down @ down), 1e-9))
-        distance = cv2.distanceTransform(1 - within, cv2.DIST_L2, 3) / GRID
-        beside = np.clip(2 - distance / (_BESIDE * self.face_width), 0, 1) * np.clip(1 - below, 0, 1)
+        beside = np.clip(2 - self._beyond / (_BESIDE * self.face_width), 0, 1) * np.clip(1 - below, 0, 1)
         was = np.maximum(was, cv2.dilate(self._matte, np.ones((3, 3))) * beside.astype(np.float32))
         return cv2.GaussianBlur(was, (0, 0), 1.0)
 
@@ -190,16 +199,23 @@ class MotionField:
             candidates[0, ..., axis] = here[axis] + steps[axis]
             candidates[2, ..., axis] = here[axis] + np.float32(shift)
         prior = self._prior(vertices)
-        person = maps[1] if self._matte is None else np.maximum(maps[1], self._belongs(candidates[0]))
+        person = maps[1] if self._matte is None else np.maximum(maps[1], self._belongs(candidates[0], maps[1]))
         held = self._held(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)), rotation)
         held *= 1 - cv2.dilate(np.maximum(maps[7], maps[8]), np.ones((5, 5)))  # eyes and mouth are the network's
         for other in candidates[1:] if held.any() else ():
             other += held[..., None] * (candidates[0] - other)
-        return DenseMotion(candidates, prior, maps, self._vanished(person), held)
+        return DenseMotion(candidates, prior, maps, self._vanished(person), held, self._lips(target, scale))
 
-    def _belongs(self, head: np.ndarray) -> np.ndarray:
-        """(G, G) the person's matte, moved with the head: hair, ears and the neck below the jaw."""
-        return cv2.remap(self._matte, head * GRID - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    def _belongs(self, head: np.ndarray, covered: np.ndarray) -> np.ndarray:
+        """(G, G) the person's matte, moved with the head: hair, ears and the neck below the jaw. They are about as far from the
+        head that is `covered` as they were: beside one that is turned far, its continuation shows an ear once more."""
+        both = cv2.merge([self._matte, self._beyond])
+        matte, before = cv2.split(
+            cv2.remap(both, head * GRID - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        )
+        now = cv2.distanceTransform(np.uint8(covered < 0.5), cv2.DIST_L2, 3) / GRID
+        farther = (now - _FARTHER * before) / (_SLACK * self.face_width)
+        return matte * np.clip(2 - farther, 0, 1)
 
     def _held(self, head: np.ndarray, rotation: np.ndarray) -> np.ndarray:
         """How far what is `head` is so surely: not at its rim, and not before the head has turned, when hair and cheeks
@@ -209,6 +225,15 @@ class MotionField:
             return np.zeros((GRID, GRID), np.float32)
         inner = cv2.erode(head.astype(np.float32), np.ones((5, 5)))
         return np.float32(turned) * cv2.GaussianBlur(inner, (0, 0), 1.0)
+
+    def _lips(self, target: np.ndarray, scale: float) -> np.ndarray:
+        """Of a mouth that opens wide the network paints the lips away."""
+        lips = np.zeros((GRID, GRID), np.float32)
+        share = lacking(self._opening, opening(target, scale))
+        if share > 0:
+            cv2.fillPoly(lips, [fixed(target[list(OUTER_LIPS), :2] * GRID)], share, shift=SUBPIXEL)
+            lips = cv2.GaussianBlur(cv2.dilate(lips, np.ones((5, 5))), (0, 0), 1.2)
+        return lips
 
     def _vanished(self, person: np.ndarray) -> np.ndarray:
         """Where the head was, and nothing that belongs to the person is now; without a matte nobody knows."""

@@ -48,8 +48,12 @@ real mouths."""
 _RIM, _SOFT = 0.3, 1.0
 """The lips cover so much of the opening's rim, mm, since moved lips come out a little thin; within the next so many the inside
 appears. Where the opening is thinner, at the corners of the mouth, it fades."""
-_BARED = 7.0
+_BARED = 6.0
 """The lower lip uncovers no more of the lower teeth than this, mm: what a chin hides by lagging behind, a jaw has done."""
+_NO_LIGHT = 0.02
+"""Weight of what is not lit by itself."""
+_LOWER_LIGHT = 0.85
+"""Of the lower teeth: the upper lip is above them, and most light comes from there."""
 _EVEN = 4.0
 """Over so many mm light changes along a row: teeth are not each lit by themselves."""
 _WARM = np.array([1.02, 1.0, 0.93])
@@ -79,7 +83,7 @@ class MouthInterior:
         self._lips = lip_colour(crop, source)
         self._tooth = tooth_colour(crop, source, self._lips)
         pose = _pose(source)
-        self._opening = _opening(source, pose)
+        self._opening = opening(source, pose.scale)
         head = _in_head(source, pose)
         # Closed lips meet where open ones have their middle; the upper one hangs, the lower one moves with the jaw.
         self._origin = head[list(_MEETING)].mean(0)
@@ -94,10 +98,7 @@ class MouthInterior:
             target: (478, 3) landmarks, crop units.
         """
         pose = _pose(target)
-        opening = _opening(target, pose)
-        wide = np.clip((opening - _NARROW) / (_WIDE - _NARROW), 0, 1)
-        lacking = np.clip(1 - 1.5 * self._opening / max(opening, 1e-6), 0, 1)
-        strength = float(wide * wide * (3 - 2 * wide) * lacking)
+        strength = lacking(self._opening, opening(target, pose.scale))
         if strength < 0.02:
             return None
         canvas = canvas_round(target[list(INNER_LIPS)], self._side)
@@ -125,13 +126,10 @@ class MouthInterior:
         drawn[:] = _CAVITY * self._lips
         self._draw_tongue(drawn, placed, _TONGUE_DOWN * jaw)
         drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 2.0 * mm))  # soft, and behind what has edges
-        light = np.ones(canvas.shape, np.float32)
-        for row, moved in ((teeth.lower(), jaw), (teeth.upper(), np.zeros(3))):
-            self._draw_row(drawn, light, row, lambda points, moved=moved: placed(points, moved))
-        drawn = (
-            cv2.GaussianBlur(drawn, (0, 0), max(0.5, 0.25 * mm))
-            * cv2.GaussianBlur(light, (0, 0), _EVEN * mm)[..., None]
-        )
+        light = np.zeros((*canvas.shape, 2), np.float32)  # of the teeth, and where they are
+        self._draw_row(drawn, light, teeth.lower(), lambda points: placed(points, jaw), _LOWER_LIGHT)
+        self._draw_row(drawn, light, teeth.upper(), lambda points: placed(points, np.zeros(3)), 1.0)
+        drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 0.25 * mm)) * _even(light, _EVEN * mm)
         _, inward = covered(canvas.placed(target[list(INNER_LIPS)]), canvas.shape)
         spread = _width(head) / self._width
         shade = np.clip(inward / (_SHADE * mm * np.clip(spread**-2, *_DEEPER)), 0, 1)
@@ -142,8 +140,8 @@ class MouthInterior:
             cv2.GaussianBlur(weight, (0, 0), max(0.9, 0.5 * canvas.finer)),
         )
 
-    def _draw_row(self, drawn: np.ndarray, light: np.ndarray, row: teeth.Teeth, placed) -> None:
-        """Gums and teeth, those at the back first, and how much `light` each gets."""
+    def _draw_row(self, drawn: np.ndarray, light: np.ndarray, row: teeth.Teeth, placed, share: float) -> None:
+        """Gums and teeth, those at the back first, and the `share` of the light that they get."""
         outlines, bands, gums = (fixed(placed(part)[0]) for part in (row.outlines, row.bands, row.gums))
         order = np.argsort(-placed(row.bands)[1].mean(1))
         for i in order:
@@ -152,7 +150,7 @@ class MouthInterior:
         for i in order:
             _fill(drawn, outlines[i], self._tooth)
             for part in (gums[i], bands[i]):
-                cv2.fillPoly(light, [part], float(row.light[i]), cv2.LINE_8, SUBPIXEL)
+                cv2.fillPoly(light, [part], (share * float(row.light[i]), 1.0), cv2.LINE_8, SUBPIXEL)
 
     def _draw_tongue(self, drawn: np.ndarray, placed, jaw: np.ndarray) -> None:
         """A hump behind the lower teeth."""
@@ -163,6 +161,17 @@ class MouthInterior:
 
 def _fill(drawn: np.ndarray, corners: np.ndarray, colour: np.ndarray) -> None:
     cv2.fillPoly(drawn, [corners], colour.tolist(), cv2.LINE_AA, SUBPIXEL)
+
+
+def _even(light: np.ndarray, sigma: float) -> np.ndarray:
+    """(h, w, 1) factor from (h, w, 2), the light of what is lit and where that is: smooth, and 1 far from there."""
+    height, width = light.shape[:2]
+    coarser = max(1.0, 0.5 * sigma)  # nothing that smooth needs all pixels
+    small = cv2.resize(
+        light, (max(1, round(width / coarser)), max(1, round(height / coarser))), interpolation=cv2.INTER_AREA
+    )
+    spread = cv2.GaussianBlur(small, (0, 0), sigma / coarser) + _NO_LIGHT
+    return cv2.resize(spread[..., 0] / spread[..., 1], (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
 
 
 def _pose(points: np.ndarray) -> _Pose:
@@ -179,10 +188,16 @@ def _width(head: np.ndarray) -> float:
     return float(np.linalg.norm(head[_CORNERS[0]] - head[_CORNERS[1]]))
 
 
-def _opening(points: np.ndarray, pose: _Pose) -> float:
-    """Largest gap of the inner lips, face widths."""
+def opening(points: np.ndarray, face_width: float) -> float:
+    """Largest gap of the inner lips of landmarks (478, 3), face widths."""
     upper, lower = points[list(_UPPER), :2], points[list(_LOWER), :2]
-    return float(np.linalg.norm(upper - lower, axis=1).max() / pose.scale)
+    return float(np.linalg.norm(upper - lower, axis=1).max() / face_width)
+
+
+def lacking(own: float, wanted: float) -> float:
+    """How far a portrait whose mouth is open by `own` lacks what one shows that is open by `wanted`, face widths; in [0, 1]."""
+    wide = np.clip((wanted - _NARROW) / (_WIDE - _NARROW), 0, 1)
+    return float(wide * wide * (3 - 2 * wide) * np.clip(1 - 1.5 * own / max(wanted, 1e-6), 0, 1))
 
 
 def lip_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:

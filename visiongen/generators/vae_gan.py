@@ -143,10 +143,13 @@ class VaeGanGenerator:
         maps = self._tensor(np.stack([cv2.merge(list(d.maps)) for d in dense])).permute(0, 3, 1, 2)
         code = PortraitCode(*(x.expand(count, -1, -1, -1) for x in prepared.code))
         motion = self._network.move(code, candidates, prior, maps)
+        vanished, held, lips = (
+            self._tensor(np.stack([getattr(d, n) for d in dense])[:, None]) for n in ("vanished", "held", "lips")
+        )
+        motion = motion._replace(flow=torch.lerp(motion.flow, candidates[:, 0], lips[:, 0, ..., None]))
         # The latent's mean, not a sample: what is drawn anew in every frame flickers.
         painting = self._network.decode(code, code.mean, motion, maps)
-        vanished, held = (self._tensor(np.stack([getattr(d, n) for d in dense])[:, None]) for n in ("vanished", "held"))
-        return motion, painting._replace(blend=_overruled(painting.blend, vanished, held))
+        return motion, painting._replace(blend=_overruled(painting.blend, vanished, torch.maximum(held, lips)))
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)
