@@ -7,7 +7,7 @@ import pytest
 from builders import moving_head, write_clip
 
 from visiongen import extract_motion, fit_motion, prepare_portrait
-from visiongen.generators.matte import nearer_than, own_part, portrait_matte
+from visiongen.generators.matte import before_paper, nearer_than, own_part, portrait_matte
 from visiongen.pipeline import render
 from visiongen.plugins import choose, load
 from visiongen.samples import sample
@@ -48,6 +48,31 @@ def pair():
 def test_a_picture_of_one_has_no_border():
     portrait = prepare_portrait(sample("cartoon.png"), size=256)
     assert own_part(portrait, SIDE) is None and portrait_matte(portrait, SIDE).max() > 0.9
+
+
+def drawing(ground: int, side: int = 256) -> tuple[np.ndarray, np.ndarray]:
+    """A white head with a black outline on flat ground, (S, S, 3), and where it is, (S, S) bool."""
+    y, x = np.mgrid[:side, :side] / side - [[[0.5]], [[0.55]]]
+    away = np.hypot(x, 0.8 * y)
+    picture = np.full((side, side, 3), ground, np.uint8)
+    picture[away < 0.3], picture[away < 0.28] = 0, 250
+    return picture, away < 0.3
+
+
+@pytest.mark.parametrize("ground", [255, 120])
+def test_what_stands_before_paper_is_found_also_where_it_is_as_white(ground):
+    picture, there = drawing(ground)
+    matte = before_paper(picture, 128)
+    assert np.abs(matte - there[::2, ::2]).mean() < 0.02 and matte.min() == 0
+    noisy = np.clip(picture + np.random.default_rng(0).integers(-2, 3, picture.shape), 0, 255).astype(np.uint8)
+    assert np.abs(before_paper(noisy, 128) - matte).mean() < 0.01
+
+
+def test_a_wall_is_no_paper():
+    picture, there = drawing(180)
+    assert before_paper(picture, 128, least=248) is None
+    shaded = np.clip(picture + 60 * (np.arange(256)[None, :, None] / 255 - 0.5) * ~there[..., None], 0, 255)
+    assert before_paper(shaded.astype(np.uint8), 128) is None
 
 
 def test_who_stands_beside_stays_also_where_the_clip_shows_something_else_there(pair, tmp_path):

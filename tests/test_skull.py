@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from builders import face, placed, rotation
 
-from visiongen.landmarks import FACE_OVAL
+from visiongen.landmarks import FACE_OVAL, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from visiongen.pose import fit_head
 from visiongen.skull import Skull, triangles
 
@@ -113,3 +113,16 @@ def test_another_view_draws_in_what_sticks_out_there():
     oval = alone.source[list(FACE_OVAL), :2]
     reach = [np.linalg.norm(s.silhouette(s.vertices) - oval, axis=1) for s in (alone, small)]
     assert (reach[1] <= reach[0] + 1e-9).all() and reach[1].mean() < 0.8 * reach[0].mean()
+
+
+def test_sides_of_a_face_that_turns_far_take_their_colours_from_farther_in():
+    skull = Skull(head())
+    own, flat = skull.vertices[:468, :2], [skull.texture(rotation(yaw=yaw))[:468] for yaw in (0, 20, 60)]
+    middle = own[list(FACE_OVAL)].mean(0)
+    steps = np.linalg.norm(flat[2] - flat[1], axis=1) / skull.face_width
+    nearer = np.linalg.norm(own - middle, axis=1) - np.linalg.norm(flat[2] - middle, axis=1)
+    assert steps[[234, 454, 93, 323]].min() > 0.03 and (nearer[steps > 0.01] > 0).all()
+    features = [*RIGHT_EYE, *LEFT_EYE, *RIGHT_BROW, *LEFT_BROW, 1, 10, 152, 13]
+    assert steps[features].max() == 0  # nor is anything of eyes and brows drawn out beside them
+    distance = np.linalg.norm(flat[2][:, None] - own[features[:-4]], axis=-1).min(1) / skull.face_width
+    assert distance[steps > 0.002].min() > 0.03

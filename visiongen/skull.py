@@ -13,7 +13,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from visiongen.landmarks import FACE_OVAL
+from visiongen.landmarks import FACE_OVAL, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from visiongen.pose import face_model, fit_head
 from visiongen.rotations import gaussian_over_time
 
@@ -41,6 +41,13 @@ _HAIR = 0.45
 """Behind the head there is hair: its colours come from no lower than this, of 1 (straight up); ears are below."""
 _TURNED = 20.0
 """Degrees from the portrait's pose at which all colours of what it does not show have changed to the hair's."""
+_FAR = (25.0, 45.0)
+"""Degrees at which the sides of the face begin to take, and take, their colours from farther inward: drawn out, their own few
+pixels of sideburns and shadow would be a smear."""
+_CLEAR = 0.05
+"""Of brows and eyes, face widths."""
+_CHEEK, _CHEEK_WIDTH = 0.08, 0.16
+"""How far inward, at the rim, and over what distance that fades, face widths."""
 _PERSON = 0.7
 """The matte from which on a pixel is a person's."""
 _SMOOTH, _DRAWN_IN = 2.5, 0.5
@@ -88,6 +95,22 @@ def _rim_of_face() -> np.ndarray:
 
 
 @cache
+def _cheek() -> np.ndarray:
+    """(468,) how far inward, face widths, a point takes its colour from in a head that is turned far: at the sides of the
+    face, and no farther than to brows and eyes, which would be drawn out in their turn."""
+    points = face_model().points[:468]
+    oval = points[list(FACE_OVAL), :2].astype(np.float32)
+    deep = np.array([cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y, _ in points])
+    direction = points[:, :2] - oval.mean(0)
+    side = np.abs(direction[:, 0]) / np.maximum(np.linalg.norm(direction, axis=1), 1e-9)
+    near = np.clip(1 - deep / _CHEEK_WIDTH, 0, 1)
+    step = _CHEEK * near * near * np.clip((side - 0.5) / 0.3, 0, 1)
+    features = points[[*RIGHT_BROW, *LEFT_BROW, *RIGHT_EYE, *LEFT_EYE], :2]
+    clear = np.linalg.norm(points[:, None, :2] - features, axis=-1).min(1) - _CLEAR
+    return np.minimum(step, np.maximum(clear, 0) / 2)
+
+
+@cache
 def _hair_above() -> np.ndarray:
     """(36,) int: for every vertex of the oval the one whose hair is behind it: itself, or the nearest that is high enough."""
     direction = _directions()[0]
@@ -124,6 +147,7 @@ class Skull:
         self.vertices = self.posed(self.source, *self._pose)
         """(N, 3) of the portrait itself, crop units."""
         self._unseen = self._colours_of_the_unseen(matte) - self.vertices[:, :2]
+        self._smooth_cheeks = self._inward()
 
     def posed(self, points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float) -> np.ndarray:
         """(N, 3) vertices for the landmarks (478, 3) and their pose: the 468 mesh points and the skull's rings. The skull is
@@ -144,8 +168,10 @@ class Skull:
         the place of the hair before it comes into sight.
         """
         cosine = (np.trace(rotation @ self._pose[0].T) - 1) / 2
-        share = np.clip(np.degrees(np.arccos(np.clip(cosine, -1, 1))) / _TURNED, 0, 1)
-        return self.vertices[:, :2] + share * share * (3 - 2 * share) * self._unseen
+        angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+        share, far = np.clip(angle / _TURNED, 0, 1), np.clip((angle - _FAR[0]) / (_FAR[1] - _FAR[0]), 0, 1)
+        hidden = share * share * (3 - 2 * share) * self._unseen
+        return self.vertices[:, :2] + hidden + far * far * (3 - 2 * far) * self._smooth_cheeks
 
     def turned_away(self, rotation: np.ndarray) -> float:
         """Degrees between where a head turned by `rotation` (3, 3) looks and where the portrait looks; a tilt is no turn."""
@@ -204,6 +230,15 @@ class Skull:
             rim = np.r_[_rim_of_face(), 468 : 468 + len(_OUT) * len(FACE_OVAL)]
             flat[rim] = self._within_person(matte, flat[rim])
         return flat
+
+    def _inward(self) -> np.ndarray:
+        """(N, 2) steps from the rim of the face inward, to where the portrait shows its skin less foreshortened."""
+        steps = np.zeros((len(self.vertices), 2))
+        centre = self.source[list(FACE_OVAL), :2].mean(0)
+        way = centre - self.source[:468, :2]
+        way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
+        steps[:468] = _cheek()[:, None] * self.face_width * way
+        return steps
 
     def _within_person(self, matte: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Points (N, 2) near the silhouette, crop units, each drawn inward until it is `_DEEP` within the person. A sliver of

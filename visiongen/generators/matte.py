@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from visiongen.background import person_matte
 from visiongen.datatypes import Portrait
+from visiongen.drawing import within
 from visiongen.generators.targets import source_landmarks, to_crop_units
-from visiongen.landmarks import face_size
+from visiongen.landmarks import FACE_OVAL, face_size
 
+_SEEN = 0.6
+"""A matte that has less of the face than this has missed the person."""
+_FLOODED = 256
+"""Side of the picture in which ground is looked for, px."""
+_FLAT, _MOSTLY, _LIKE = 3, 0.6, 12
+"""Levels that flat ground varies by, the share of the picture's upper edges that must be such, and the levels by which a pixel
+may differ from it and belong to it."""
+_WHITE = 248
+"""Least level of white paper. Other flat ground may be a wall, whose shadows stand before it."""
 _SOFT = 0.3
 """Width of the border between two people, face sizes."""
 
@@ -27,7 +38,35 @@ def portrait_matte(portrait: Portrait, side: int) -> np.ndarray:
     a head has left would be filled with neither.
     """
     matte, own = person_matte(portrait.crop, side), own_part(portrait, side)
+    if _of_face(matte, portrait) < _SEEN:
+        matte = np.zeros_like(matte)
+    drawn = before_paper(portrait.crop, side, least=_WHITE if matte.any() else 0)
+    if drawn is not None and _of_face(drawn, portrait) > _SEEN:
+        matte = np.maximum(matte, drawn)
     return matte if own is None else matte * own
+
+
+def before_paper(picture: np.ndarray, side: int, *, least: float = 0.0) -> np.ndarray | None:
+    """(side, side) float32 in [0, 1], 1 for what stands before flat ground in a square picture (H, H, 3) uint8; None where its
+    ground is not flat, or darker than `least`.
+
+    The segmentation knows people. In drawings of few lines it sees nobody, or a part; but those stand on paper.
+    """
+    small = cv2.resize(picture, (_FLOODED, _FLOODED), interpolation=cv2.INTER_AREA)
+    edge = np.concatenate([small[0], small[: _FLOODED // 2, 0], small[: _FLOODED // 2, -1]]).astype(int)
+    ground = np.median(edge, axis=0)
+    if ground.min() < least or (np.abs(edge - ground).max(1) <= _FLAT).mean() < _MOSTLY:
+        return None
+    like = (np.abs(small - ground).max(-1) < _LIKE).astype(np.uint8)
+    reached = cv2.connectedComponents(np.pad(like, 1, constant_values=1), connectivity=4)[1]  # framed: all of it is one
+    apart = (reached != reached[0, 0])[1:-1, 1:-1].astype(np.float32)
+    return cv2.resize(cv2.GaussianBlur(apart, (0, 0), 1.0), (side, side), interpolation=cv2.INTER_AREA)
+
+
+def _of_face(matte: np.ndarray, portrait: Portrait) -> float:
+    """Share of the face that a matte calls person."""
+    face = within(matte, source_landmarks(portrait), FACE_OVAL)
+    return float(matte[face].mean()) if face.any() else 1.0
 
 
 def nearer_than(own: np.ndarray, others: np.ndarray, side: int) -> np.ndarray:
