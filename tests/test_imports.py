@@ -35,6 +35,7 @@ LAYERS = (
         "mouth",
         "eyeballs",
         "unseen",
+        "other_side",
         "eyes",
         "background",
         "models",
