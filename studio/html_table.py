@@ -9,9 +9,11 @@ _STYLE = """
 <style>
 .small-table table { width: 100%; border-collapse: collapse; font-size: .875rem; }
 .small-table :is(th, td) { padding: .4rem .6rem; text-align: left; vertical-align: top; font-weight: 400; border: 0;
-  border-bottom: 1px solid var(--st-border-color); overflow-wrap: anywhere; }
+  border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: anywhere; }
 .small-table thead th { opacity: .7; }
-.small-table small { display: block; opacity: .7; font-size: .8rem; text-wrap: pretty; }
+.small-table tr:has(+ .note) > * { border-bottom: 0; padding-bottom: 0; }
+.small-table .note td { padding-top: 0; font-size: .8rem; text-wrap: pretty;
+  color: color-mix(in srgb, currentColor 70%, transparent); }
 .small-table .numbers :is(th, td):not(:first-child) { text-align: right; white-space: nowrap; overflow-wrap: normal;
   font-variant-numeric: tabular-nums; width: 1%; }
 </style>
@@ -32,8 +34,9 @@ def html_table(
     head = "".join(f'<th scope="col">{html.escape(one)}</th>' for one in heads)
     body = ""
     for place, (name, *cells) in enumerate(rows):
-        note = f"<small>{html.escape(notes[place])}</small>" if notes else ""
-        body += f'<tr><th scope="row">{html.escape(name)}{note}</th>'
+        body += f'<tr><th scope="row">{html.escape(name)}</th>'
         body += "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+        if notes:
+            body += f'<tr class="note"><td colspan="{len(heads)}">{html.escape(notes[place])}</td></tr>'
     kind = ' class="numbers"' if numbers else ""
     return f'{_STYLE}<div class="small-table"><table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

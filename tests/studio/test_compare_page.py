@@ -48,10 +48,14 @@ def second_run(store, job_queue, finished_run):
     store.delete(job)
 
 
+def shown(value: str | float | None) -> str:
+    return value if isinstance(value, str) else "–" if value is None else f"{value + 0:g}"
+
+
 def tables(app) -> list[list[list[str]]]:
     """Cells of the tables of a page."""
     pages = [one.proto.body for one in app.get("html") if "<table" in one.proto.body]
-    rows = [re.findall(r"<tr>(.*?)</tr>", page) for page in pages]
+    rows = [re.findall(r"<tr[^>]*>(.*?)</tr>", page) for page in pages]
     cells = [[re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table] for table in rows]
     return [[[html.unescape(re.sub("<[^>]*>", "", cell)) for cell in row] for row in table] for table in cells]
 
@@ -66,9 +70,9 @@ def test_two_runs_side_by_side(studio, finished_run, second_run):
     differing, scores = tables(app)
     assert differing[1:] == [["motion pose", "1", "0"]]
     assert scores[0] == ["Score", "A", "B", "B − A", "Better"]
-    assert [row[0] for row in scores[1:]] == [
-        row["Score"] + row["Meaning"] for row in score_rows(finished_run, second_run)
-    ]
+    expected = score_rows(finished_run, second_run)
+    assert scores[1::2] == [[row["Score"], *(shown(row[head]) for head in scores[0][1:])] for row in expected]
+    assert scores[2::2] == [[row["Meaning"]] for row in expected]
     assert len(app.get("plotly_chart")) == 1
     assert len(app.get("bidi_component")) == 1
 
