@@ -42,11 +42,12 @@ def load_pages() -> None:
         importlib.import_module(name)
         time.sleep(0)  # a page that is drawn meanwhile comes first
     import pandas as pd
+    from PIL import Image
     from plotly.io import to_json
     from streamlit.dataframe_util import convert_pandas_df_to_arrow_bytes
 
     from studio.figures_face import vectors_figure
-    from studio.figures_metrics import score_figure
+    from studio.figures_metrics import frames_figure
     from studio.installation import versions
     from studio.measurements import Measurement
     from studio.regions import NUM_POINTS, mesh_edges
@@ -55,10 +56,11 @@ def load_pages() -> None:
     mesh_edges()
     plugins.components()
     versions()
+    Image.preinit()
     convert_pandas_df_to_arrow_bytes(pd.DataFrame({"one": ["text"]}))
     face = np.random.default_rng(0).random((NUM_POINTS, 3))
     for figure in (
-        score_figure([Measurement(name="one", scores={"ssim": 1.0})], "ssim"),
+        frames_figure([Measurement(name="one", scores={}, series={"ssim": np.ones(2)})], ["ssim"]),
         vectors_figure(face, 2 * face, size=(2, 2)),
     ):
         to_json(figure, validate=False)

@@ -63,27 +63,6 @@ def _bar(one: Measurement, name: str, *, colour: str, number: int) -> go.Bar:
     )  # fmt: skip
 
 
-def score_figure(found: Sequence[Measurement], name: str, *, height: int = 210) -> go.Figure:
-    """One score of all measurements; colours as in `colours`.
-
-    Made at once: where subplots are laid out and then changed step by step, Plotly takes ten times as long.
-    """
-    bars = [
-        _bar(one, name, colour=colour, number=len(found))
-        for one, (_, colour) in zip(found, colours(found), strict=True)
-        if name in one.scores
-    ]
-    title = {"text": heading(name), "x": 0.5, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "center",
-             "yanchor": "bottom", "showarrow": False, "font": {"size": 16}}  # fmt: skip
-    # Room for four digits: where Plotly makes the room itself, it draws everything twice.
-    layout = {
-        "height": height, "margin": {"l": 42, "r": 10, "t": 34, "b": 6}, "showlegend": False, "hovermode": "closest",
-        "annotations": [title], "uirevision": f"scores {[name]}", "xaxis": {"showticklabels": False, "automargin": False},
-        "yaxis": {"showgrid": False, "automargin": False},
-    }  # fmt: skip
-    return go.Figure(bars, layout)
-
-
 def colours(found: Sequence[Measurement]) -> list[tuple[str, str]]:
     """(name, colour) of every measurement, as charts draw it."""
     return [(one.name, PALETTE[number % len(PALETTE)]) for number, one in enumerate(found)]

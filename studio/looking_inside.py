@@ -62,7 +62,8 @@ def scene_of(run: Run) -> Scene:
     shown = target[:, :468, :2]
     reach = np.stack([np.quantile(shown.min(1), 0.01, axis=0), np.quantile(shown.max(1), 0.99, axis=0)])
     reach = np.clip(reach, 0, image.shape[1::-1])  # as `visiongen.fit_motion` widens the crop
-    portrait = make_portrait(image, Face(reference.astype(np.float32)), name=run.title, reach=reach)
+    others = map(Face, tracks.get("others", ()))  # the generator leaves them as they are; older runs do not tell
+    portrait = make_portrait(image, Face(reference.astype(np.float32)), name=run.title, reach=reach, others=others)
     track = LandmarkTrack(
         points=target, visible=np.ones(len(target), bool), times=tracks["times"], height=image.shape[0],
         width=image.shape[1],

@@ -164,6 +164,10 @@ class Result:
         """(478, 3) px of the whole picture: the portrait's own landmarks."""
         return self._portrait.landmarks
 
+    def others(self) -> np.ndarray:
+        """(F, 478, 3) px of the whole picture: landmarks of the faces beside it."""
+        return self._portrait.others
+
 
 def _rate(motion: MotionTrack) -> Fraction:
     if len(motion) < 2:
@@ -302,7 +306,7 @@ def write_arrays(
         driving=observed.points * scale, driving_visible=observed.visible, target=result.target(),
         generated=measuring.landmarks(len(fitted)), times=fitted.times, rotation=fitted.rotation,
         driver_rotation=motion.rotation, reference=result.reference(), driving_size=driving_size,
-        result_size=result.size, portrait=result.landmarks(),
+        result_size=result.size, portrait=result.landmarks(), others=result.others(),
     )  # fmt: skip
     series = measuring.series(len(fitted))
     _save_arrays(folder / "series.npz", **{name: values.astype(np.float32) for name, values in series.items()})

@@ -22,6 +22,7 @@ from studio.components.compare import Focus, focus_on
 from studio.empty_page import Example, empty_page
 from studio.figures import clicked_frame, rows_figure
 from studio.frame_pack import frame_pack
+from studio.html_table import html_table
 from studio.inspect_data import described, run_data
 from studio.measurements import heading, of_run, ordered
 from studio.run_choice import choose_run, inspectable_runs
@@ -109,10 +110,8 @@ def _table(one: Run, other: Run) -> None:
     with left:
         st.subheader("What differs", anchor=False)
         if differing:
-            st.dataframe(
-                {"Setting": list(differing), "A": [a for a, _ in differing.values()], "B": [b for _, b in differing.values()]},
-                hide_index=True, width="stretch",
-            )  # fmt: skip
+            rows = [(name, *both) for name, both in differing.items()]
+            st.html(html_table(("Setting", "A", "B"), rows))
         else:
             st.caption("Nothing: both were made with the same settings.")
         speed = [
@@ -126,10 +125,18 @@ def _table(one: Run, other: Run) -> None:
         st.subheader("Scores", anchor=False)
         rows = score_rows(one, other)
         if rows:
-            st.dataframe({name: [row[name] for row in rows] for name in rows[0]}, hide_index=True, width="stretch")
-            st.caption("Arrows point to the better values. Hover over a meaning to read all of it.")
+            heads = ("Score", "A", "B", "B − A", "Better")
+            cells = [[_text(row[head]) for head in heads] for row in rows]
+            st.html(html_table(heads, cells, notes=[row["Meaning"] for row in rows], numbers=True))
+            st.caption("Arrows point to the better values.")
         else:
             st.caption("Neither run was measured.")
+
+
+def _text(value: str | float | None) -> str:
+    if isinstance(value, str):
+        return value
+    return "–" if value is None else f"{value + 0.0:g}"  # no minus before zero
 
 
 def _charts(one: Run, other: Run, difference: Difference) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
-from plotly.graph_objects import Figure
 
 from studio.empty_page import Example, empty_page
-from studio.figures_metrics import colours, frames_figure, report_html, score_figure, scores_figure
+from studio.figures_metrics import frames_figure, report_html, scores_figure
 from studio.measurements import (
     FIRST,
     Measurement,
@@ -23,6 +21,7 @@ from studio.measurements import (
     summary_csv,
 )
 from studio.run_choice import title_of
+from studio.score_bars import score_bars
 from studio.session import current_run, get_store
 from studio.store import Run
 from visiongen.errors import VisionGenError
@@ -101,16 +100,6 @@ def chosen_report() -> list[Measurement]:
     return [one for one in films[film] if one.name in picked]
 
 
-def key_line(found: Sequence[Measurement]) -> None:
-    """Which colour is which measurement."""
-    marks = "".join(
-        f'<span style="white-space:nowrap"><span style="display:inline-block;width:.8em;height:.8em;border-radius:.2em;'
-        f'background:{colour}"></span> {html.escape(name)}</span>'
-        for name, colour in colours(found)
-    )
-    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.3rem 1.2rem">{marks}</div>')
-
-
 def table(found: Sequence[Measurement], names: Sequence[str]) -> None:
     """All scores as numbers."""
     frame = pd.DataFrame({one.name: {name: one.scores.get(name) for name in names} for one in found})
@@ -142,23 +131,9 @@ def show(found: Sequence[Measurement]) -> None:
 
 def _bars(found: Sequence[Measurement], names: Sequence[str]) -> None:
     main = [name for name in FIRST if name in names] or names[:6]
-    key_line(found)
-    for row in range(0, len(main), 3):
-        for column, name in zip(st.columns(3), main[row : row + 3]):
-            chart = _chart(found, name, _values(found, name))
-            column.plotly_chart(chart, key=f"metrics.{name}", config={"displayModeBar": False})
+    st.html(score_bars(found, main))
     if any(one.intervals for one in found):
         st.caption("Lines at the bars: 95 % confidence of the mean over films, by bootstrap.")
-
-
-@st.cache_resource(max_entries=60, show_spinner=False)
-def _chart(_found: Sequence[Measurement], name: str, values: str) -> Figure:
-    """A score's chart, which takes longer to make than everything else here; `values` says what is in it."""
-    return score_figure(_found, name)
-
-
-def _values(found: Sequence[Measurement], name: str) -> str:
-    return repr([(one.name, one.scores.get(name), one.intervals.get(name)) for one in found])
 
 
 def _numbers(found: Sequence[Measurement], names: Sequence[str]) -> None:

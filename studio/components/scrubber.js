@@ -73,6 +73,10 @@ class Scrubber {
     this.points = new Uint16Array(0);
     this.panels = this.data.panels.map((layout) => new Panel({ ...layout, tracks: [], origin: null }, this));
     this.resized = true;
+    // First what is seen: frames to come are decoded when the page stands.
+    this.ahead = false;
+    const rested = () => { this.ahead = true; this.later(); };
+    window.requestIdleCallback ? requestIdleCallback(rested, { timeout: 1000 }) : setTimeout(rested, 300);
     this.find(".panels").replaceChildren(...this.panels.map((panel) => panel.figure));
     fetch(this.address(this.data.points)).then((response) => {
       if (!response.ok) throw new Error(`the server answered ${response.status}`);
@@ -216,7 +220,7 @@ class Scrubber {
     if (!this.data) return;
     for (const panel of this.panels) panel.draw(this.frame);
     this.resized = false;
-    for (const panel of this.panels) for (let i = 1; i <= AHEAD && panel.frames; i++)
+    for (const panel of this.ahead ? this.panels : []) for (let i = 1; i <= AHEAD && panel.frames; i++)
       if (panel.frames.busy.size < 3) panel.frames.want(this.frame + i * this.direction);
     const range = this.find(".time");
     const seconds = (this.frame / this.data.fps).toFixed(2);

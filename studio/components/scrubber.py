@@ -62,10 +62,13 @@ def encoded(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     A step is 1/32767 of the picture's side, 0.03 px at 1000 px.
     """
-    shares = np.asarray(points, np.float32)[..., :2] / np.array([size[1], size[0]], np.float32)
-    with np.errstate(invalid="ignore"):
-        codes = np.rint((np.clip(shares, _LOW, _HIGH) - _LOW) / (_HIGH - _LOW) * (MISSING - 1))
-    return np.where(np.isnan(shares).any(-1, keepdims=True), MISSING, codes).astype("<u2")
+    scale = (MISSING - 1) / (_HIGH - _LOW) / np.array([size[1], size[0]], np.float32)
+    codes = np.asarray(points, np.float32)[..., :2] * scale.astype(np.float32)
+    codes -= np.float32(_LOW * (MISSING - 1) / (_HIGH - _LOW))
+    missing = np.isnan(codes).any(-1)
+    np.rint(np.clip(codes, 0, MISSING - 1, out=codes), out=codes)
+    codes[missing] = MISSING
+    return codes.astype("<u2")
 
 
 def packed(panels: Sequence[Panel]) -> tuple[list[dict[str, Any]], bytes]:

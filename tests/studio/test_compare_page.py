@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import html
+import re
 
 import numpy as np
 import pytest
@@ -46,6 +48,18 @@ def second_run(store, job_queue, finished_run):
     store.delete(job)
 
 
+def shown(value: str | float | None) -> str:
+    return value if isinstance(value, str) else "–" if value is None else f"{value + 0:g}"
+
+
+def tables(app) -> list[list[list[str]]]:
+    """Cells of the tables of a page."""
+    pages = [one.proto.body for one in app.get("html") if "<table" in one.proto.body]
+    rows = [re.findall(r"<tr[^>]*>(.*?)</tr>", page) for page in pages]
+    cells = [[re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table] for table in rows]
+    return [[[html.unescape(re.sub("<[^>]*>", "", cell)) for cell in row] for row in table] for table in cells]
+
+
 def test_two_runs_side_by_side(studio, finished_run, second_run):
     app = studio(PAGE, run=finished_run.id)
     assert not problems(app) and not app.warning
@@ -53,8 +67,12 @@ def test_two_runs_side_by_side(studio, finished_run, second_run):
         finished_run.id,
         second_run.id,
     )
-    differing = app.dataframe[0].value
-    assert list(differing["Setting"]) == ["motion pose"] and list(differing["B"]) == ["0"]
+    differing, scores = tables(app)
+    assert differing[1:] == [["motion pose", "1", "0"]]
+    assert scores[0] == ["Score", "A", "B", "B − A", "Better"]
+    expected = score_rows(finished_run, second_run)
+    assert scores[1::2] == [[row["Score"], *(shown(row[head]) for head in scores[0][1:])] for row in expected]
+    assert scores[2::2] == [[row["Meaning"]] for row in expected]
     assert len(app.get("plotly_chart")) == 1
     assert len(app.get("bidi_component")) == 1
 

@@ -219,6 +219,17 @@ def test_a_run_that_shows_only_the_face_is_put_back_into_its_picture(finished_ru
     assert np.abs(here[..., :2] - there[..., :2]).max() < 0.01
 
 
+def test_neighbours_of_the_face_are_in_the_scene_too(finished_run, tmp_path):
+    assert finished_run.tracks()["others"].shape == (0, 478, 3), "the sample shows one person"
+    shutil.copytree(finished_run.folder, tmp_path / "run")
+    tracks = finished_run.tracks()
+    neighbours = np.stack([tracks["portrait"] + [shift, 0, 0] for shift in (200, -200)]).astype(np.float32)
+    np.savez(tmp_path / "run" / "tracks.npz", **{**tracks, "others": neighbours})
+    scene = scene_of(dataclasses.replace(finished_run, folder=tmp_path / "run"))
+    assert np.array_equal(scene.portrait.others, neighbours)
+    assert not len(scene_of(finished_run).portrait.others)
+
+
 def test_dense_motion_takes_landmarks_back_to_the_portrait(finished_run):
     scene = scene_of(finished_run)
     frame = finished_run.frames - 1

@@ -6,12 +6,14 @@ import csv
 import io
 import json
 import math
+import re
 
 import numpy as np
 import pytest
 
-from studio.figures_metrics import frames_figure, report_html, score_figure, scores_figure
+from studio.figures_metrics import frames_figure, report_html, scores_figure
 from studio.measurements import Measurement, frames_csv, interval, of_report, of_run, ordered, summary_csv
+from studio.score_bars import score_bars
 from visiongen.errors import MediaError
 
 PAGE = "app_pages/metrics.py"
@@ -111,9 +113,37 @@ def test_charts_show_every_measurement(two):
     bars = scores_figure(two, ["own_score", "ssim"])
     assert len(bars.data) == 3
     assert sorted(bar.name for bar in bars.data if bar.showlegend) == ["<c>", 'a, "b"'], "each once in the legend"
-    assert len(score_figure(two, "ssim").data) == 2
     lines = frames_figure(two, ["ssim"])
     assert len(lines.data) == 2 and list(lines.data[0].x) == pytest.approx([0, 0.04, 0.08])
+
+
+def bars_of(page: str) -> list[list[tuple[str, float, float]]]:
+    """Chart -> (kind, left, width in % of the axis) of everything that is drawn in it."""
+    pattern = r'<span class="(bar|interval)" style="left:([\d.]+)%;width:([\d.]+)%">'
+    return [[(kind, float(left), float(width)) for kind, left, width in re.findall(pattern, chart)]
+            for chart in page.split("<figure>")[1:]]  # fmt: skip
+
+
+def test_bars_are_as_long_as_scores_are_high(two):
+    page = score_bars(two, ["own_score", "ssim"])
+    own, ssim = bars_of(page)
+    assert own == [("bar", 0, 100)], "the other one was not measured"
+    assert ssim == [("bar", 0, 88.89), ("bar", 0, 100)]
+    assert "&lt;c&gt;" in page and "<c>" not in page
+    assert 'title="a, &quot;b&quot;: 0.8000"' in page and "</span>0.800</span>" in page
+    assert "&lt;c&gt;: not measured" in page
+
+
+def test_bars_of_scores_below_zero_begin_at_zero():
+    below, above = (Measurement(name=str(value), scores={"own": value}) for value in (-1.0, 3.0))
+    assert bars_of(score_bars([below, above], ["own"])) == [[("bar", 0, 25), ("bar", 25, 75)]]
+
+
+def test_intervals_are_lines_on_the_bars_and_fit_in():
+    sure = Measurement(name="sure", scores={"own": 2.0}, intervals={"own": (1.0, 4.0)})
+    page = score_bars([sure], ["own"])
+    assert bars_of(page) == [[("bar", 0, 50), ("interval", 25, 75)]]
+    assert "(1.0000 to 4.0000)" in page
 
 
 def test_the_most_telling_scores_come_first():
@@ -125,7 +155,11 @@ def test_runs_are_shown_side_by_side(studio, finished_run):
     assert not page.exception and not page.error
     assert finished_run.id in page.multiselect(key="metrics.runs").value
     assert [tab.label for tab in page.tabs] == ["Summary", "Frame by frame", "All numbers", "Export"]
-    assert page.get("plotly_chart") and not page.dataframe
+    bars = [one.proto.body for one in page.get("html") if "<figure>" in one.proto.body]
+    assert len(bars) == 1 and "KSR" in bars[0] and not page.get("plotly_chart") and not page.dataframe
+    page.session_state["metrics.tab"] = "Frame by frame"
+    page.run()
+    assert page.get("plotly_chart")
     page.session_state["metrics.tab"] = "All numbers"
     page.run()
     assert "ksr" in " ".join(page.dataframe[0].value.index).lower() and not page.get("plotly_chart")
