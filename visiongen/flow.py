@@ -135,10 +135,7 @@ class MotionField:
         """(G, G) float32 in [0, 1]: within the portrait's silhouette, and what the matte has beside it, hair and ears; but not
         below the ears, where hair and shoulders may stay behind."""
         was = np.float32(cv2.erode(np.float32(self._beyond == 0), np.ones((3, 3))))  # its rim is half background
-        lobes, jaws = (self.source[list(pair), :2].mean(0) for pair in (_EAR_LOBES, _JAW_CORNERS))
-        down = jaws - lobes
-        below = (pixel_centres(GRID) - lobes) @ (down / max(float(down @ down), 1e-9))
-        beside = np.clip(2 - self._beyond / (_BESIDE * self.face_width), 0, 1) * np.clip(1 - below, 0, 1)
+        beside = np.clip(2 - self._beyond / (_BESIDE * self.face_width), 0, 1) * above_the_jaw(self.source)
         was = np.maximum(was, cv2.dilate(self._matte, np.ones((3, 3))) * beside.astype(np.float32))
         return cv2.GaussianBlur(was, (0, 0), 1.0)
 
@@ -199,23 +196,23 @@ class MotionField:
             candidates[0, ..., axis] = here[axis] + steps[axis]
             candidates[2, ..., axis] = here[axis] + np.float32(shift)
         prior = self._prior(vertices)
-        person = maps[1] if self._matte is None else np.maximum(maps[1], self._belongs(candidates[0], maps[1]))
+        person = maps[1] if self._matte is None else np.maximum(maps[1], self._belongs(candidates[0], maps[1], target))
         held = self._held(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)), rotation)
         held *= 1 - cv2.dilate(np.maximum(maps[7], maps[8]), np.ones((5, 5)))  # eyes and mouth are the network's
         for other in candidates[1:] if held.any() else ():
             other += held[..., None] * (candidates[0] - other)
         return DenseMotion(candidates, prior, maps, self._vanished(person), held, self._lips(target, scale))
 
-    def _belongs(self, head: np.ndarray, covered: np.ndarray) -> np.ndarray:
-        """(G, G) the person's matte, moved with the head: hair, ears and the neck below the jaw. They are about as far from the
-        head that is `covered` as they were: beside one that is turned far, its continuation shows an ear once more."""
+    def _belongs(self, head: np.ndarray, covered: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """(G, G) the person's matte, moved with the head: hair, ears and the neck below the jaw. What is above the jaw is about
+        as far from the head that is `covered` as it was: beside one that is turned far, its continuation shows an ear twice."""
         both = cv2.merge([self._matte, self._beyond])
         matte, before = cv2.split(
             cv2.remap(both, head * GRID - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         )
         now = cv2.distanceTransform(np.uint8(covered < 0.5), cv2.DIST_L2, 3) / GRID
         farther = (now - _FARTHER * before) / (_SLACK * self.face_width)
-        return matte * np.clip(2 - farther, 0, 1)
+        return matte * (1 - above_the_jaw(target) * np.clip(farther - 1, 0, 1))
 
     def _held(self, head: np.ndarray, rotation: np.ndarray) -> np.ndarray:
         """How far what is `head` is so surely: not at its rim, and not before the head has turned, when hair and cheeks
@@ -262,6 +259,14 @@ class MotionField:
         prior[0] = near * near * (3 - 2 * near)
         prior[1] = 1 - prior[0]
         return prior
+
+
+def above_the_jaw(points: np.ndarray) -> np.ndarray:
+    """(G, G) float32 in [0, 1]: 1 above the ear lobes of landmarks (478, 3), crop units, 0 below the corners of the jaw."""
+    lobes, jaws = (points[list(pair), :2].mean(0) for pair in (_EAR_LOBES, _JAW_CORNERS))
+    down = jaws - lobes
+    below = (pixel_centres(GRID) - lobes) @ (down / max(float(down @ down), 1e-9))
+    return np.clip(1 - below, 0, 1).astype(np.float32)
 
 
 def drawn_maps(points: np.ndarray) -> np.ndarray:
