@@ -170,6 +170,14 @@ def test_what_belongs_to_a_head_is_as_far_from_it_as_it_was():
     assert belongs[int(OWN[152, 1] * GRID) + 4 :].min() > 0.9  # the neck stays
 
 
+@pytest.mark.parametrize("yaw", [0, 60, -60])
+def test_a_head_was_where_its_whole_face_was_also_the_nose_of_a_profile(yaw):
+    own = crop_points(turn=rotation(yaw=yaw))
+    was = MotionField(own, np.zeros((GRID, GRID), np.float32))._was
+    x, y = (own[:468, :2] + 0.02 * (own[:468, :2].mean(0) - own[:468, :2])).T * GRID
+    assert was[y.astype(int), x.astype(int)].min() > 0.1  # it fades at its rim
+
+
 def test_a_turned_head_is_held_against_the_network_but_not_its_rim_nor_its_features():
     turns = [crop_points(turn=rotation(yaw=10, roll=25)), crop_points(turn=rotation(yaw=45))]
     little, much = MotionField(crop_points()).towards(np.stack(turns))

@@ -123,13 +123,17 @@ class MotionField:
         self._normals = _normals(self._skull.vertices[triangles().T])
         self._outline = self._skull.silhouette(self._skull.vertices)
         self._matte = None if matte is None else np.float32(matte)
-        within = np.zeros((GRID, GRID), np.uint8)
-        cv2.fillPoly(within, [fixed(self._outline * GRID)], 1, shift=SUBPIXEL)
-        self._beyond = (
-            cv2.distanceTransform(1 - within, cv2.DIST_L2, 3) / GRID
-        )  # distance from the silhouette, crop units
+        self._beyond = self._beyond_the_head()
         self._was = None if matte is None else self._where_the_head_was()
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
+
+    def _beyond_the_head(self) -> np.ndarray:
+        """(G, G) float32 distance from the portrait's head, crop units. In profile the nose is before the silhouette's ring."""
+        head = np.zeros((GRID, GRID), np.uint8)
+        hull = cv2.convexHull(self.source[:468, :2].astype(np.float32))[:, 0]
+        for part in (self._outline, hull):
+            cv2.fillPoly(head, [fixed(part * GRID)], 1, shift=SUBPIXEL)
+        return cv2.distanceTransform(1 - head, cv2.DIST_L2, 3) / GRID
 
     def _where_the_head_was(self) -> np.ndarray:
         """(G, G) float32 in [0, 1]: within the portrait's silhouette, and what the matte has beside it, hair and ears; but not
