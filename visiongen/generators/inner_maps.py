@@ -8,6 +8,7 @@ from torch import Tensor
 from visiongen.flow import GRID, DenseMotion, pixel_centres, warp
 from visiongen.hookspecs import InnerMap
 from visiongen.models.vae_gan import Motion, Painting
+from visiongen.other_side import Revealed
 
 _CANDIDATES = (
     ("Follows the head", "where a pixel is taken from the portrait as the face mesh moves"),
@@ -16,13 +17,16 @@ _CANDIDATES = (
 )
 
 
-def inner_maps(picture: np.ndarray, dense: DenseMotion, motion: Motion, painting: Painting) -> list[InnerMap]:
+def inner_maps(
+    picture: np.ndarray, dense: DenseMotion, motion: Motion, painting: Painting, revealed: Revealed | None
+) -> list[InnerMap]:
     """Everything that decides a frame, in the order in which it happens.
 
     Args:
         picture: (S, S, 3) uint8, the portrait's crop as the network sees it.
         dense: The geometry's motion for the frame.
         motion, painting: The network's, batch of one.
+        revealed: What the portrait's mirror image adds.
     """
     flow = _numpy(motion.flow[0])
     residual = _numpy(motion.residual[0]).transpose(1, 2, 0)
@@ -47,6 +51,11 @@ def inner_maps(picture: np.ndarray, dense: DenseMotion, motion: Motion, painting
         _share("Blend: moved portrait", "share of the moved portrait in the frame", blend[0]),
         _share("Blend: new content", "share of what is painted", blend[1]),
         _share("Blend: still background", "share of the background that does not move", blend[2]),
+        _share(
+            "Mirror image",
+            "share of the portrait's mirror image, which shows the side of the head that the portrait hides",
+            np.zeros((GRID, GRID)) if revealed is None else revealed.weight,
+        ),
     ]
 
 

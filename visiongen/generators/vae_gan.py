@@ -106,12 +106,14 @@ class VaeGanGenerator:
         """See `visiongen.hookspecs.ExplainingGenerator`."""
         prepared = self._prepare(portrait)
         part = slice(frame, frame + 1)
-        dense = prepared.field.towards(target_landmarks(portrait, motion, part))
+        targets = target_landmarks(portrait, motion, part)
+        dense = prepared.field.towards(targets)
         with self._driver(prepared, motion) as driver:
             if driver:
                 seen = driver.frames(motion.times[part])
                 dense = prepared.registered(dense, seen) or dense
-        return inner_maps(prepared.small, dense[0], *self._run(prepared, dense))
+        revealed = prepared.other_side(dense[0], targets[0])
+        return inner_maps(prepared.small, dense[0], *self._run(prepared, dense), revealed)
 
     def _prepare(self, portrait: Portrait) -> _PreparedPortrait:
         prepared = self._prepared
