@@ -20,7 +20,7 @@ from visiongen.drawing import lay_over
 from visiongen.errors import PluginError, WeightsError
 from visiongen.eyes import with_exact_eyes
 from visiongen.faces import Face, make_portrait
-from visiongen.flow import GRID, MotionField, resize_flow, warp
+from visiongen.flow import GRID, MotionField, pixel_centres, resize_flow, warp
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.targets import source_landmarks, target_landmarks, to_crop_units
 from visiongen.generators.vae_gan import VaeGanGenerator, resized
@@ -29,6 +29,7 @@ from visiongen.hookspecs import Generator
 from visiongen.models import weights
 from visiongen.models.vae_gan import VaeGan, VaeGanConfig
 from visiongen.motion import place
+from visiongen.other_side import OtherSide, Revealed
 from visiongen.retarget import portrait_motion
 from visiongen.unseen import Unseen
 
@@ -281,3 +282,17 @@ def test_feedback_looks_only_where_it_is_asked_to(portrait, motion, monkeypatch)
         looked.clear()
         frames_of(VaeGanGenerator(VaeGanOptions(feedback=feedback), device="cpu"), portrait, motion)
         assert looked == [(256, 256, 3)] * count
+
+
+def test_where_the_mirror_image_shows_a_hidden_side_is_told(portrait, motion, monkeypatch):
+    generator = VaeGanGenerator(VaeGanOptions(), device="cpu")
+
+    def share() -> np.ndarray:
+        return {one.name: one.values for one in generator.explain(portrait, motion, 0)}["Mirror image"]
+
+    assert share().max() == 0  # the sample looks to the camera
+    weight = np.random.default_rng(0).uniform(0, 1, (GRID, GRID)).astype(np.float32)
+    monkeypatch.setattr(
+        OtherSide, "__call__", lambda self, dense, target: Revealed(pixel_centres(GRID), weight, weight)
+    )
+    np.testing.assert_array_equal(share(), weight)
