@@ -7,6 +7,8 @@ address until the browser paints the first content, and until the Render button 
 **Page switch**: from the click in the navigation until the last change of what the page shows, after which it has its own
 address, nothing runs any more and nothing changed for 300 ms; every page, first and second visit. (Not counted: Streamlit's
 sign that something runs, which stays on screen for another 200 ms when all is there, and the clocks of players.)
+**Straight to Inspect**: the same in a new browser profile each time, where the first thing done is that switch, some seconds
+after the first paint; it lasts until the chart of motion vectors is drawn, too.
 **Scrubbing**: how many different frames the scrubber draws in a second while its slider is dragged over the clip, asked once
 per screen refresh (a browser without a window refreshes 60 times a second). **Live**: what the page shows after a while with
 a film as the camera.
@@ -49,6 +51,13 @@ PAGES = (
     "About",
     "Inspect",
     "Animate",
+)
+FIRST_WAITS = (3.0, 6.0)
+"""s between the first paint and the first click."""
+IS_THERE = (
+    "([before, needed]) => location.href !== before && !document.querySelector('[data-testid=stStatusWidget]') && "
+    "!document.querySelector('[data-stale=true]') && document.querySelector('[data-testid=stMain] p') && "
+    "(!needed || document.querySelector(needed)) && performance.now() - window.lastChange > 300"
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHANGES = """
@@ -149,23 +158,44 @@ def rendered(page: Page, address: str) -> None:
     page.locator("[class*=st-key-download-mp4] button").wait_for(timeout=600_000)
 
 
+def switch(page: Page, name: str, needed: str = "") -> float:
+    """Seconds until a page is there.
+
+    Args:
+        name: Its title.
+        needed: Selector of something that must be there, where changes alone do not tell.
+    """
+    before = page.url
+    link = page.get_by_role("link").filter(has_text=name).first
+    link.wait_for()
+    page.evaluate(CHANGES)
+    link.click()
+    page.wait_for_function(IS_THERE, arg=[before, needed], timeout=15_000)
+    return page.evaluate("(window.lastChange - window.clicked) / 1000")
+
+
+def straight_to_inspect(browser: Browser, address: str, repeats: int, wait: float) -> list[float]:
+    """Seconds of the switch to Inspect `wait` s after the first paint."""
+    found = []
+    for _ in range(repeats):
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        page.goto(address, wait_until="commit")
+        page.wait_for_function(
+            "(wait) => performance.now() > performance.getEntriesByName('first-contentful-paint')[0]?.startTime + wait",
+            arg=1000 * wait,
+        )
+        found.append(switch(page, "Inspect", ".st-key-vectors_chart .js-plotly-plot .main-svg"))
+        context.close()
+    return found
+
+
 def switches(page: Page) -> dict[str, list[float]]:
     """Page -> seconds until it is there, two visits each."""
     found: dict[str, list[float]] = {name: [] for name in PAGES}
     for _ in range(2):
         for name in PAGES:
-            before = page.url
-            link = page.get_by_role("link").filter(has_text=name).first
-            page.evaluate(CHANGES)
-            link.click()
-            page.wait_for_function(
-                "(before) => location.href !== before && !document.querySelector('[data-testid=stStatusWidget]') && "
-                "!document.querySelector('[data-stale=true]') && document.querySelector('[data-testid=stMain] p') && "
-                "performance.now() - window.lastChange > 300",
-                arg=before,
-                timeout=15_000,
-            )
-            found[name].append(page.evaluate("(window.lastChange - window.clicked) / 1000"))
+            found[name].append(switch(page, name))
             page.wait_for_timeout(500)
     return found
 
@@ -215,6 +245,7 @@ def main() -> None:
         page.set_default_timeout(120_000)
         rendered(page, address)
         pages = switches(page)
+        straight = {wait: straight_to_inspect(browser, address, asked.repeats, wait) for wait in FIRST_WAITS}
         scrub = scrubbing(page)
         browser.close()
         flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
@@ -235,6 +266,11 @@ def main() -> None:
         f"| page switch, second visit, median of {len(pages)} pages (worst: {worst}) | < 0.5 s | "
         f"{statistics.median(seconds):.2f} s ({max(seconds):.2f} s) |",
         f"| page switch, first visit | | {statistics.median(firsts):.2f} s ({max(firsts):.2f} s) |",
+        *(
+            f"| straight to Inspect, {wait:g} s after the first paint, median of {asked.repeats} | | "
+            f"{statistics.median(taken):.2f} s ({max(taken):.2f} s) |"
+            for wait, taken in straight.items()
+        ),
         f"| scrubbing, frames drawn a second | 60 | {scrub['changes']:.0f} of {scrub['refreshes']:.0f} refreshes |",
         f"| live, frames a second | >= 20 | {rate:.1f} |",
         f"| live, delay, 95th percentile | <= 120 ms | {delay:.0f} ms |",

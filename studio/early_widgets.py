@@ -6,33 +6,34 @@ it is done while somebody looks at the first page, not when another page is open
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
 import streamlit as st
 
+from studio.components.idle import browser_is_idle
 from studio.navigation import PAGES
 
 _STATE = "early"
 """Key in the session's state, and of the container, which `studio.frame` hides."""
-_DONE = ""
 
 
-def show_early(page: str) -> None:
-    """Shows them with the first page that is drawn a second time, once in a session: the first time somebody waits for it.
+def show_early() -> None:
+    """Shows them once in a session, at the end of the page: when the browser has drawn it and waits for nothing."""
+    if _STATE not in st.session_state:
+        _when_idle()
 
-    Args:
-        page: Its title.
-    """
-    drawn = st.session_state.get(_STATE)
-    if drawn == _DONE:
-        return
-    st.session_state[_STATE] = _DONE if drawn == page else page
-    if drawn != page:
-        return
+
+@st.fragment
+def _when_idle() -> None:
     with st.container(key=_STATE):
+        place = st.empty()
+    with place:
+        if not browser_is_idle(key="early.idle"):
+            return
+    st.session_state[_STATE] = True
+    with place.container():
         st.toggle("unseen", key="early.toggle")
         st.number_input("unseen", key="early.number")
         st.text_input("unseen", key="early.text")
         st.file_uploader("unseen", key="early.file")
         st.page_link(PAGES[0].file, label="unseen")
         st.table({"unseen": []})
-        st.plotly_chart(go.Figure(go.Bar()), key="early.chart")
+        st.plotly_chart({"data": [{"type": "bar"}]}, key="early.chart")

@@ -23,4 +23,4 @@ draw_header()
 with guarded():
     running_note(page.title)
     page.run()
-    show_early(page.title)
+    show_early()

@@ -222,3 +222,11 @@ def test_a_bad_file_is_told_in_one_sentence(page, tmp_path):
     alert = page.locator('[data-testid="stAlert"]', has_text="holiday.mp4")
     alert.first.wait_for()
     assert len(alert.first.inner_text()) < 400 and "Traceback" not in page.content()
+
+
+def test_what_other_pages_need_is_fetched_before_they_are_opened(page):
+    fetched = "performance.getEntriesByType('resource').some((one) => one.name.includes('/NumberInput.'))"
+    page.locator(".st-key-render button").wait_for()
+    page.wait_for_function(fetched, timeout=SLOW)
+    page.wait_for_function(fetched.replace("NumberInput", "PlotlyChart"), timeout=SLOW)
+    assert not page.locator(".st-key-early").is_visible()

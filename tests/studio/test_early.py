@@ -10,7 +10,7 @@ import threading
 import pytest
 from renders import ROOT
 
-from studio import early
+from studio import early, early_widgets
 
 
 @pytest.fixture
@@ -45,18 +45,22 @@ def test_what_pages_import_is_there_before_they_are_opened():
     assert done.returncode == 0, done.stderr
 
 
-def test_kinds_of_widgets_are_fetched_once_with_the_first_page_that_is_drawn_again(studio):
-    def unseen(app) -> list[str]:
-        return [one.key for one in app.toggle if one.key.startswith("early.")]
+def unseen(app) -> list[str]:
+    """Keys of switches that nobody sees."""
+    return [one.key for one in app.toggle if one.key.startswith("early.")]
 
-    app = studio()
-    assert not unseen(app), "the first time somebody waits"
+
+@pytest.mark.parametrize("file", [None, "app_pages/about.py"])
+def test_no_page_waits_for_widgets_of_other_pages(studio, file):
+    app = studio(file)
+    assert not unseen(app)
     app.run()
+    assert not unseen(app), "the browser has not said that it rests"
+
+
+def test_kinds_of_widgets_are_fetched_once(studio, monkeypatch):
+    monkeypatch.setattr(early_widgets, "browser_is_idle", lambda *, key: True)
+    app = studio()
     assert unseen(app)
     app.run()
     assert not unseen(app)
-
-
-def test_another_page_does_not_wait_for_them(studio):
-    app = studio("app_pages/about.py")
-    assert not [one for one in app.toggle if one.key.startswith("early.")]
