@@ -199,33 +199,42 @@ class MotionField:
         for axis, shift in enumerate(self.source[:468, :2].mean(0) - target[:468, :2].mean(0)):
             candidates[0, ..., axis] = here[axis] + steps[axis]
             candidates[2, ..., axis] = here[axis] + np.float32(shift)
-        prior = self._prior(vertices)
-        person = maps[1] if self._matte is None else np.maximum(maps[1], self._belongs(candidates[0], maps[1], target))
-        held = self._held(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)), rotation)
+        prior, turned = self._prior(vertices), self._turned(rotation)
+        person = (
+            maps[1]
+            if self._matte is None
+            else np.maximum(maps[1], self._belongs(candidates[0], maps[1], target, turned))
+        )
+        held = self._held(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)), turned)
         held *= 1 - cv2.dilate(np.maximum(maps[7], maps[8]), np.ones((5, 5)))  # eyes and mouth are the network's
         for other in candidates[1:] if held.any() else ():
             other += held[..., None] * (candidates[0] - other)
         return DenseMotion(candidates, prior, maps, self._vanished(person), held, self._lips(target, scale))
 
-    def _belongs(self, head: np.ndarray, covered: np.ndarray, target: np.ndarray) -> np.ndarray:
+    def _belongs(self, head: np.ndarray, covered: np.ndarray, target: np.ndarray, turned: np.float32) -> np.ndarray:
         """(G, G) the person's matte, moved with the head: hair, ears and the neck below the jaw. What is above the jaw is about
-        as far from the head that is `covered` as it was: beside one that is turned far, its continuation shows an ear twice."""
-        both = cv2.merge([self._matte, self._beyond])
-        matte, before = cv2.split(
-            cv2.remap(both, head * GRID - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        )
+        as far from the head that is `covered` as it was: beside one that is `turned`, its continuation shows an ear twice."""
+        places = head * GRID - 0.5
+        matte = cv2.remap(self._matte, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        if turned == 0:  # most frames
+            return matte
+        before = cv2.remap(self._beyond, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         now = cv2.distanceTransform(np.uint8(covered < 0.5), cv2.DIST_L2, 3) / GRID
-        farther = (now - _FARTHER * before) / (_SLACK * self.face_width)
-        return matte * (1 - above_the_jaw(target) * np.clip(farther - 1, 0, 1))
+        farther = (now - _FARTHER * before) / np.float32(_SLACK * self.face_width) - 1
+        return matte * (1 - turned * above_the_jaw(target) * np.clip(farther, 0, 1))
 
-    def _held(self, head: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    def _turned(self, rotation: np.ndarray) -> np.float32:
+        """Share in [0, 1] of the turn at which the mesh overrules the network."""
+        angle = self._skull.turned_away(rotation)
+        return np.float32(np.clip((angle - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1))
+
+    def _held(self, head: np.ndarray, turned: np.float32) -> np.ndarray:
         """How far what is `head` is so surely: not at its rim, and not before the head has turned, when hair and cheeks
         are better known to the network."""
-        turned = np.clip((self._skull.turned_away(rotation) - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
         if turned == 0:  # most frames
             return np.zeros((GRID, GRID), np.float32)
         inner = cv2.erode(head.astype(np.float32), np.ones((5, 5)))
-        return np.float32(turned) * cv2.GaussianBlur(inner, (0, 0), 1.0)
+        return turned * cv2.GaussianBlur(inner, (0, 0), 1.0)
 
     def _lips(self, target: np.ndarray, scale: float) -> np.ndarray:
         """Of a mouth that opens wide the network paints the lips away."""
@@ -269,8 +278,8 @@ def above_the_jaw(points: np.ndarray) -> np.ndarray:
     """(G, G) float32 in [0, 1]: 1 above the ear lobes of landmarks (478, 3), crop units, 0 below the corners of the jaw."""
     lobes, jaws = (points[list(pair), :2].mean(0) for pair in (_EAR_LOBES, _JAW_CORNERS))
     down = jaws - lobes
-    below = (pixel_centres(GRID) - lobes) @ (down / max(float(down @ down), 1e-9))
-    return np.clip(1 - below, 0, 1).astype(np.float32)
+    (a, b), (x, y) = (down / max(float(down @ down), 1e-9)).astype(np.float32), _planes()
+    return np.clip(1 + a * (lobes[0] - x) + b * (lobes[1] - y), 0, 1).astype(np.float32)
 
 
 def drawn_maps(points: np.ndarray) -> np.ndarray:

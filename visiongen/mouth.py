@@ -149,8 +149,8 @@ class MouthInterior:
             _fill(drawn, bands[i], _BETWEEN * self._tooth)
         for i in order:
             _fill(drawn, outlines[i], self._tooth)
-            for part in (gums[i], bands[i]):
-                cv2.fillPoly(light, [part], (share * float(row.light[i]), 1.0), cv2.LINE_8, SUBPIXEL)
+            whole = np.concatenate([bands[i, :2], gums[i, 2:]])  # from the edge of a tooth up its gum
+            cv2.fillPoly(light, [whole], (share * float(row.light[i]), 1.0), cv2.LINE_8, SUBPIXEL)
 
     def _draw_tongue(self, drawn: np.ndarray, placed, jaw: np.ndarray) -> None:
         """A hump behind the lower teeth."""
