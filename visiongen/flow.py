@@ -200,11 +200,7 @@ class MotionField:
             candidates[0, ..., axis] = here[axis] + steps[axis]
             candidates[2, ..., axis] = here[axis] + np.float32(shift)
         prior, turned = self._prior(vertices), self._turned(rotation)
-        person = (
-            maps[1]
-            if self._matte is None
-            else np.maximum(maps[1], self._belongs(candidates[0], maps[1], target, turned))
-        )
+        person = np.maximum(maps[1], self._belongs(candidates[0], maps[1], target, turned))
         held = self._held(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)), turned)
         held *= 1 - cv2.dilate(np.maximum(maps[7], maps[8]), np.ones((5, 5)))  # eyes and mouth are the network's
         for other in candidates[1:] if held.any() else ():
@@ -214,6 +210,8 @@ class MotionField:
     def _belongs(self, head: np.ndarray, covered: np.ndarray, target: np.ndarray, turned: np.float32) -> np.ndarray:
         """(G, G) the person's matte, moved with the head: hair, ears and the neck below the jaw. What is above the jaw is about
         as far from the head that is `covered` as it was: beside one that is `turned`, its continuation shows an ear twice."""
+        if self._matte is None:
+            return np.zeros((GRID, GRID), np.float32)
         places = head * GRID - 0.5
         matte = cv2.remap(self._matte, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         if turned == 0:  # most frames
@@ -225,21 +223,18 @@ class MotionField:
 
     def _turned(self, rotation: np.ndarray) -> np.float32:
         """Share in [0, 1] of the turn at which the mesh overrules the network."""
-        angle = self._skull.turned_away(rotation)
-        return np.float32(np.clip((angle - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1))
+        return np.float32(np.clip((self._skull.turned_away(rotation) - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1))
 
     def _held(self, head: np.ndarray, turned: np.float32) -> np.ndarray:
         """How far what is `head` is so surely: not at its rim, and not before the head has turned, when hair and cheeks
         are better known to the network."""
         if turned == 0:  # most frames
             return np.zeros((GRID, GRID), np.float32)
-        inner = cv2.erode(head.astype(np.float32), np.ones((5, 5)))
-        return turned * cv2.GaussianBlur(inner, (0, 0), 1.0)
+        return turned * cv2.GaussianBlur(cv2.erode(head.astype(np.float32), np.ones((5, 5))), (0, 0), 1.0)
 
     def _lips(self, target: np.ndarray, scale: float) -> np.ndarray:
         """Of a mouth that opens wide the network paints the lips away."""
-        lips = np.zeros((GRID, GRID), np.float32)
-        share = lacking(self._opening, opening(target, scale))
+        lips, share = np.zeros((GRID, GRID), np.float32), lacking(self._opening, opening(target, scale))
         if share > 0:
             cv2.fillPoly(lips, [fixed(target[list(OUTER_LIPS), :2] * GRID)], share, shift=SUBPIXEL)
             lips = cv2.GaussianBlur(cv2.dilate(lips, np.ones((5, 5))), (0, 0), 1.2)
