@@ -234,8 +234,7 @@ class MotionField:
 
     def _lips(self, target: np.ndarray, scale: float) -> np.ndarray:
         """Of a mouth that opens wide the network paints the lips away."""
-        lips = np.zeros((GRID, GRID), np.float32)
-        share = lacking(self._opening, opening(target, scale))
+        lips, share = np.zeros((GRID, GRID), np.float32), lacking(self._opening, opening(target, scale))
         if share > 0:
             cv2.fillPoly(lips, [fixed(target[list(OUTER_LIPS), :2] * GRID)], share, shift=SUBPIXEL)
             lips = cv2.GaussianBlur(cv2.dilate(lips, np.ones((5, 5))), (0, 0), 1.2)
