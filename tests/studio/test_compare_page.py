@@ -74,7 +74,7 @@ def test_two_runs_side_by_side(studio, finished_run, second_run):
     assert scores[1::2] == [[row["Score"], *(shown(row[head]) for head in scores[0][1:])] for row in expected]
     assert scores[2::2] == [[row["Meaning"]] for row in expected]
     assert len(app.get("plotly_chart")) == 1
-    assert len(app.get("bidi_component")) == 1
+    assert len(app.get("bidi_component")) == 2  # the comparison, and what waits for the browser to rest
 
 
 def test_a_frame_of_the_strip_is_gone_to(studio, finished_run, second_run):
