@@ -75,6 +75,14 @@ def test_a_wall_is_no_paper():
     assert before_paper(shaded.astype(np.uint8), 128) is None
 
 
+def test_a_matte_with_a_part_of_the_face_is_better_than_none(monkeypatch):
+    """...where no flat ground says more, as in a photograph with a hand before the face."""
+    portrait = prepare_portrait(sample("astronaut.jpg"), size=256)
+    partial = np.full((SIDE, SIDE), 0.4, np.float32)
+    monkeypatch.setattr("visiongen.generators.matte.person_matte", lambda picture, side: partial)
+    np.testing.assert_array_equal(portrait_matte(portrait, SIDE), partial)
+
+
 def test_who_stands_beside_stays_also_where_the_clip_shows_something_else_there(pair, tmp_path):
     picture, frames = pair
     faces = [prepare_portrait(picture, face=i) for i in (0, 1)]

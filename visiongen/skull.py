@@ -198,7 +198,7 @@ class Skull:
         shares = np.linspace(0, 1, _STEPS)
         inside = _inside(matte, self._oval + shares[:, None, None] * out[-1], pose)
         inside |= ~inside[0]  # where even the oval is no person, the matte says nothing
-        share = shares[np.where(inside.all(0), _STEPS, np.argmin(inside, axis=0)) - 1]
+        share = shares[_last(inside)]
         stuck_out = gaussian_over_time(1 - share, _SMOOTH, circle=True)
         drawn = _DRAWN_IN * stuck_out[:, None] * out
         out -= drawn
@@ -211,8 +211,7 @@ class Skull:
         ways = edge + np.linspace(0, 1, _STEPS)[:, None, None, None] * (behind - edge)  # (steps, rings, 36, 3)
         inside = _inside(matte, (self._oval + ways).reshape(_STEPS, -1, 3), pose).reshape(ways.shape[:3])
         inside |= ~inside[0]  # where even the silhouette is no person, the matte says nothing
-        last = np.where(inside.all(0), _STEPS, np.argmin(inside, axis=0)) - 1
-        behind[:] = np.take_along_axis(ways, last[None, ..., None], axis=0)[0]
+        behind[:] = np.take_along_axis(ways, _last(inside)[None, ..., None], axis=0)[0]
 
     def _colours_of_the_unseen(self, matte: np.ndarray | None) -> np.ndarray:
         """(N, 2) where the colours of the vertices come from once the head has turned: of those that the portrait shows, from
@@ -255,6 +254,11 @@ def _inside(matte: np.ndarray, points: np.ndarray, pose: _Pose) -> np.ndarray:
     """(A, B) bool: points (A, B, 3) of the head frame that the matte calls person, of a head in this pose."""
     rotation, translation, scale = pose
     return _person(matte, (points @ rotation.T * scale + translation)[..., :2])
+
+
+def _last(inside: np.ndarray) -> np.ndarray:
+    """(...) int, of ways whose `_STEPS` steps are `inside` (steps, ...) or not: the last step before one that is not."""
+    return np.where(inside.all(0), _STEPS, np.argmin(inside, axis=0)) - 1
 
 
 def _person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -38,11 +38,10 @@ def portrait_matte(portrait: Portrait, side: int) -> np.ndarray:
     a head has left would be filled with neither.
     """
     matte, own = person_matte(portrait.crop, side), own_part(portrait, side)
-    if _of_face(matte, portrait) < _SEEN:
-        matte = np.zeros_like(matte)
-    drawn = before_paper(portrait.crop, side, least=_WHITE if matte.any() else 0)
+    missed = _of_face(matte, portrait) < _SEEN
+    drawn = before_paper(portrait.crop, side, least=0 if missed else _WHITE)
     if drawn is not None and _of_face(drawn, portrait) > _SEEN:
-        matte = np.maximum(matte, drawn)
+        matte = drawn if missed else np.maximum(matte, drawn)
     return matte if own is None else matte * own
 
 
