@@ -161,6 +161,7 @@ class Scrubber {
         if (to < this.data.frames) this.go(to, false);
         else if (this.find(".loop").checked) this.go(to % this.data.frames, false);
         else { this.go(this.data.frames - 1, false); this.pause(true); return; }
+        this.now();
       }
       requestAnimationFrame(tick);
     };
@@ -215,6 +216,13 @@ class Scrubber {
 
   /** Draws with the next screen refresh, once, however often it is asked for. */
   later() { this.waiting ??= requestAnimationFrame(() => { this.waiting = undefined; this.draw(); }); }
+
+  /** Draws in this screen refresh: a film that is played is not one refresh late, and stops at the frame that is seen. */
+  now() {
+    cancelAnimationFrame(this.waiting);
+    this.waiting = undefined;
+    this.draw();
+  }
 
   draw() {
     if (!this.data) return;
