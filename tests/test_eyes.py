@@ -5,8 +5,9 @@ import pytest
 from builders import face, placed, rotation
 
 from visiongen.eyes import with_exact_eyes
-from visiongen.flow import MotionField, pixel_centres, resize_flow, warp
+from visiongen.flow import MotionField, pixel_centres
 from visiongen.landmarks import LEFT_EYE, RIGHT_EYE
+from visiongen.warping import resize_flow, warp
 
 SIDE = 256
 

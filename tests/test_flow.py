@@ -8,8 +8,9 @@ import pytest
 from builders import astronaut, face, other_face, placed, rotation
 
 from visiongen import flow
-from visiongen.flow import CANDIDATES, GRID, MAPS, DenseMotion, MotionField, pixel_centres, warp
+from visiongen.flow import CANDIDATES, GRID, MAPS, DenseMotion, MotionField, pixel_centres
 from visiongen.landmarks import OUTER_LIPS
+from visiongen.warping import warp
 
 
 def crop_points(shape: np.ndarray | None = None, *, centre=(128.0, 120.0), **where) -> np.ndarray:
@@ -259,35 +260,6 @@ def test_drawn_places_are_exact_below_a_pixel():
         np.testing.assert_allclose(centre, truth, atol=0.1 / GRID)
 
 
-# --- warping ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [64, 100, 255, 256, 300])
-def test_no_motion_is_the_picture_at_every_size(size):
-    picture = cv2.resize(astronaut(), (size, size))
-    np.testing.assert_array_equal(warp(picture, pixel_centres(GRID)), picture)
-    np.testing.assert_allclose(flow.resize_flow(pixel_centres(GRID), size), pixel_centres(size), atol=1e-6)
-
-
-@pytest.mark.parametrize("size", [64, 256])
-@pytest.mark.parametrize("kind", ["uint8", "float32", "one channel"])
-def test_a_shift_by_whole_pixels_is_exact(size, kind):
-    picture = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
-    picture = {"uint8": picture, "float32": picture / np.float32(255), "one channel": picture[..., 0]}[kind]
-    shifted = warp(picture, pixel_centres(GRID) + np.array([3 / size, -2 / size], np.float32))
-    assert shifted.shape == picture.shape and shifted.dtype == picture.dtype
-    np.testing.assert_allclose(shifted[2:, :-3], picture[:-2, 3:], atol=1e-4)
-    np.testing.assert_allclose(shifted[2:, -2], picture[:-2, -3], atol=1e-4)  # mirrored at the side
-    np.testing.assert_allclose(shifted[0, :-3], picture[0, 3:], atol=1e-4)  # drawn out above
-
-
-def test_motion_is_the_same_at_every_resolution(moved):
-    _, motion = moved
-    small = warp(cv2.resize(astronaut(), (128, 128), interpolation=cv2.INTER_AREA), motion.flow)
-    large = cv2.resize(warp(astronaut(), motion.flow), (128, 128), interpolation=cv2.INTER_AREA)
-    assert np.abs(small.astype(int) - large).mean() < 3
-
-
 def test_pixel_centres_are_shared_and_cannot_be_changed():
     assert pixel_centres(8) is pixel_centres(8)
     assert pixel_centres(4)[0, :, 0].tolist() == [0.125, 0.375, 0.625, 0.875]
@@ -295,47 +267,14 @@ def test_pixel_centres_are_shared_and_cannot_be_changed():
         pixel_centres(8)[0] = 0
 
 
-# --- reading between pixels -------------------------------------------------------------------------------------------
-
-
-def test_half_steps_keep_every_pixel():
-    picture = astronaut()
-    fine = flow.half_steps(picture)
-    assert fine.shape == (511, 511, 3)
-    np.testing.assert_array_equal(fine[::2, ::2], picture)
-    np.testing.assert_array_equal(flow.warp_half_steps(fine, in_half_steps(flow.pixel_centres(256))), picture)
-
-
-def in_half_steps(places: np.ndarray) -> np.ndarray:
-    scale, offset = flow.half_step_units(places.shape[0])
-    return (places * scale + offset).astype(np.float32)
-
-
-@pytest.mark.parametrize("size", [64, 127, 256, 300])
-def test_a_motion_in_half_steps_is_the_motion(moved, size):
-    _, motion = moved
-    found = flow.resize_flow_to_half_steps(motion.flow, size)
-    np.testing.assert_allclose(found, in_half_steps(flow.resize_flow(motion.flow, size)), atol=2e-3)
-
-
-@pytest.mark.parametrize("down, above", [(0.0, False), (0.1, False), (-0.001, True), (-0.2, True)])
-def test_only_a_motion_that_reaches_above_the_picture_is_held_below_its_edge(down, above):
-    motion = pixel_centres(GRID) + np.array([0, down], np.float32)
-    assert flow.reaches_above(motion) == above
-    places, fine = flow.resize_flow_to_half_steps(motion, 256), flow.half_steps(astronaut())
-    unheld, held = (flow.warp_half_steps(fine, places.copy(), above=hold) for hold in (False, True))
-    assert np.array_equal(unheld, held) != above
-
-
-def test_half_steps_are_read_as_exactly_as_with_a_larger_kernel():
-    picture = astronaut()
-    y, x = np.mgrid[:256, :256].astype(np.float32) / 40
-    places = flow.pixel_centres(256) + np.stack([0.01 * np.sin(y), 0.008 * np.cos(x) + 0.001], -1)
-    best = flow.warp(picture, places, interpolation=cv2.INTER_LANCZOS4).astype(float)
-
-    def error(moved):
-        return np.abs(moved - best).mean()
-
-    ours = error(flow.warp_half_steps(flow.half_steps(picture), in_half_steps(places)))
-    assert ours < 1.05 * error(flow.warp(picture, places))
-    assert ours < 0.6 * error(flow.warp(picture, places, interpolation=cv2.INTER_LINEAR))
+@pytest.mark.parametrize("yaw", [45, -45])
+def test_beside_a_turned_head_the_background_stays(yaw):
+    """Its continuation would show the far side of the head once more."""
+    y, x = np.moveaxis(pixel_centres(GRID), -1, 0)
+    matte = ((np.hypot(x - 0.5, y - 0.45) < 0.34) | ((np.abs(x - 0.5) < 0.2) & (y > 0.5))).astype(np.float32)
+    field = MotionField(OWN, matte)
+    (motion,) = field.towards(crop_points(turn=rotation(yaw=yaw))[None])
+    beside = np.abs(x - 0.5) > 0.42
+    np.testing.assert_allclose(motion.candidates[0][beside], motion.candidates[1][beside], atol=1e-3)
+    (little,) = field.towards(crop_points(turn=rotation(yaw=yaw / 5))[None])
+    assert np.abs(little.candidates[0] - little.candidates[1])[beside].max() > 0.01

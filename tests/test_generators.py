@@ -20,7 +20,7 @@ from visiongen.drawing import lay_over
 from visiongen.errors import PluginError, WeightsError
 from visiongen.eyes import with_exact_eyes
 from visiongen.faces import Face, make_portrait
-from visiongen.flow import GRID, MotionField, pixel_centres, resize_flow, warp
+from visiongen.flow import GRID, MotionField, pixel_centres
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.targets import source_landmarks, target_landmarks, to_crop_units
 from visiongen.generators.vae_gan import VaeGanGenerator, resized
@@ -32,6 +32,7 @@ from visiongen.motion import place
 from visiongen.other_side import OtherSide, Revealed
 from visiongen.retarget import portrait_motion
 from visiongen.unseen import Unseen
+from visiongen.warping import resize_flow, warp
 
 NUM_FRAMES = 5
 NAMES = ("vae-gan", "warp")

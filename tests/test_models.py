@@ -15,7 +15,7 @@ import torch
 from builders import astronaut, face, moving_head, placed, rotation
 from skimage.metrics import structural_similarity
 
-from visiongen import flow
+from visiongen import flow, warping
 from visiongen.errors import WeightsError
 from visiongen.models import losses, vae_gan, weights
 from visiongen.models.vae_gan import SIZE, DiscriminatorConfig, PatchDiscriminator, VaeGan, VaeGanConfig
@@ -184,7 +184,7 @@ def test_both_warps_agree(inputs):
     import cv2
 
     motion = inputs[1]["candidates"][1, 0]
-    ours = flow.warp(astronaut().astype(np.float32), motion.numpy(), interpolation=cv2.INTER_LINEAR)
+    ours = warping.warp(astronaut().astype(np.float32), motion.numpy(), interpolation=cv2.INTER_LINEAR)
     theirs = vae_gan.warp(picture(astronaut()), vae_gan.enlarge_flow(motion[None]))[0].permute(1, 2, 0)
     full = vae_gan.enlarge_flow(motion[None])[0].numpy()
     inside = ((full > 0.01) & (full < 0.99)).all(-1)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from builders import face, placed, rotation
 
-from visiongen.flow import GRID, MotionField, pixel_centres, warp
+from visiongen.flow import GRID, MotionField, pixel_centres
 from visiongen.other_side import OtherSide, Revealed, mirrored, show
 from visiongen.pose import face_model
+from visiongen.warping import warp
 
 SIZE = 256
 MATTE = (np.hypot(*np.moveaxis(pixel_centres(GRID) - [0.5, 0.48], -1, 0)) < 0.36).astype(np.float32)
@@ -64,7 +65,7 @@ def test_a_hidden_cheek_looks_like_the_one_that_is_seen(own):
     assert (after[unchanged] == before[unchanged]).all()
 
 
-@pytest.mark.parametrize(("own", "wanted"), [(0, 0), (0, 40), (3, -40), (30, 30), (30, 45), (-30, -45)])
+@pytest.mark.parametrize(("own", "wanted"), [(0, 0), (0, 40), (3, -40), (30, 30), (30, 45), (-30, -45), (55, 30)])
 def test_nothing_is_mirrored_where_the_portrait_shows_as_much(own, wanted):
     assert revealed(own, wanted) is None
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from builders import astronaut_portrait, moving_head, write_clip
 
-from visiongen.flow import GRID, MAPS, MotionField, pixel_centres, resize_flow, warp
+from visiongen.flow import GRID, MAPS, MotionField, pixel_centres
 from visiongen.generators.driver import driver_frames, laid_over
 from visiongen.generators.targets import source_landmarks
 from visiongen.pipeline import extract_motion, fit_motion, prepare_portrait, render
@@ -17,6 +17,7 @@ from visiongen.plugins import choose, load
 from visiongen.registration import SIDE, likeness, measure, registered, trusted
 from visiongen.retarget import MotionSettings
 from visiongen.samples import sample
+from visiongen.warping import resize_flow, warp
 
 
 @pytest.fixture(scope="module")

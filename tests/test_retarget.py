@@ -30,6 +30,7 @@ from builders import (
 )
 
 from visiongen.datatypes import DrivingClip, LandmarkTrack, MotionTrack
+from visiongen.landmarks import INNER_LIPS, OUTER_LIPS
 from visiongen.motion import motion_from_landmarks, place, smooth
 from visiongen.pose import euler_angles, fit_head
 from visiongen.retarget import MotionSettings, best_reference, portrait_motion, retarget
@@ -393,9 +394,16 @@ def test_ninety_degrees_are_no_limit():
     np.testing.assert_allclose(turned_by(np.arange(0, 81), pose_limit=90.0)[:, 0], np.arange(0, 81), atol=0.1)
 
 
-def test_a_portrait_in_profile_keeps_its_own_pose():
-    angles = turned_by(np.arange(0, -40, -1), own=55.0, pose_limit=30.0)[:, 0]
-    assert angles[0] == pytest.approx(55, abs=0.1) and angles[-1] == pytest.approx(55 - 39, abs=0.1)
+def test_a_portrait_in_profile_keeps_its_own_pose_and_turns_little():
+    for limit in (30.0, 50.0):
+        away, back = (turned_by(sign * np.arange(0, 40), own=55.0, pose_limit=limit)[:, 0] for sign in (1, -1))
+        assert away[0] == pytest.approx(55, abs=0.1) and back[0] == pytest.approx(55, abs=0.1)
+        assert (np.diff(away) >= 0).all() and away[-1] < 60
+        assert (np.diff(back) <= 0).all() and 46 < back[-1] < 50
+
+
+def test_a_portrait_in_three_quarter_view_turns_to_the_camera_freely():
+    np.testing.assert_allclose(turned_by(-np.arange(0, 60), own=35.0)[:, 0], 35 - np.arange(0, 60), atol=0.15)
 
 
 def test_the_limit_leaves_the_tilt_alone():
@@ -410,3 +418,35 @@ def test_absolute_motion_is_not_limited():
     driver = np.stack([placed(face(), turn=rotation(yaw=y)) for y in range(70)])
     motion = retarget(motion_of(driver), portrait_of(driver[0]), MotionSettings(mode="absolute", pose_limit=10.0))
     assert np.rad2deg(euler_angles(motion.rotation))[-1, 0] == pytest.approx(69, abs=0.5)
+
+
+# --- round mouths -----------------------------------------------------------------------------------------------------
+
+
+def mouth_of(width: float, jaw: float = 0.15) -> np.ndarray:
+    """A face whose opened mouth has a share of its width."""
+    shape = face(jaw=jaw)
+    shape[list(INNER_LIPS + OUTER_LIPS), 0] *= width
+    return shape
+
+
+def aspect(points: np.ndarray) -> float:
+    """Width of the opening over its height; landmarks (478, 3)."""
+    return float(np.linalg.norm(points[78] - points[308]) / np.linalg.norm(points[13] - points[14]))
+
+
+@pytest.mark.parametrize("width", [0.2, 0.4])
+def test_of_a_round_mouth_the_detector_sees_a_slit(width):
+    driver = placed(np.stack([face(lips=0.0), mouth_of(width)]))
+    assert aspect(driver[1]) < 0.7
+    _, opened = fitted(driver, placed(face(lips=0.0)))
+    assert 0.75 < aspect(opened) < 1.1
+    assert opened[[61, 291], 0].mean() == pytest.approx(opened[[78, 308], 0].mean(), abs=0.5)
+    moved = np.linalg.norm(opened - fitted(driver, placed(face(lips=0.0)), mode="absolute")[1], axis=1)
+    assert moved[[78, 308]].min() > 2 and moved[[234, 454, 1, 33, 263]].max() < 0.1  # the mouth's own, and only there
+
+
+def test_wide_mouths_are_left_alone():
+    driver = placed(np.stack([face(lips=0.0), mouth_of(1.0)]))
+    relative, absolute = (fitted(driver, placed(face(lips=0.0)), mode=mode)[1] for mode in ("relative", "absolute"))
+    np.testing.assert_allclose(relative, absolute, atol=0.1)

@@ -26,6 +26,12 @@ def pose_of(points: np.ndarray) -> tuple:
     return tuple(part[0] for part in fit_head(points[None]))
 
 
+def texture(skull: Skull, points: np.ndarray) -> np.ndarray:
+    """(N, 2) of a head with these landmarks."""
+    turn, _, scale = pose_of(points)
+    return skull.texture(points, turn, scale)
+
+
 def test_every_vertex_is_used_and_every_triangle_has_three():
     skull = Skull(head())
     assert set(triangles()[:, :].ravel()) <= set(range(len(skull.vertices)))
@@ -37,7 +43,7 @@ def test_every_vertex_is_used_and_every_triangle_has_three():
 def test_in_the_portraits_own_pose_colours_come_from_where_they_are(turn, matte):
     points = head(turn=rotation(*turn))
     skull = Skull(points, matte)
-    np.testing.assert_allclose(skull.texture(pose_of(points)[0]), skull.vertices[:, :2], atol=1e-12)
+    np.testing.assert_allclose(texture(skull, points), skull.vertices[:, :2], atol=1e-12)
 
 
 def test_a_larger_silhouette_makes_a_larger_head():
@@ -77,7 +83,7 @@ def test_a_matte_that_misses_the_face_is_not_believed():
 def test_a_turned_head_shows_hair_from_above_the_ears_behind_it(yaw):
     points = head()
     skull = Skull(points, disc(0.4))
-    turned = skull.texture(rotation(yaw=yaw) @ pose_of(points)[0])
+    turned = texture(skull, head(turn=rotation(yaw=yaw)))
     behind = turned[468 + 2 * len(FACE_OVAL) :]
     assert behind[:, 1].max() < points[:468, 1].mean()
     # The head is closed: its back reaches further out than its silhouette did.
@@ -99,9 +105,26 @@ def test_colours_of_a_turned_heads_rim_are_the_persons(yaw):
         x, y = np.clip((places[rim] * SIZE).astype(int), 0, SIZE - 1).T
         return matte[y, x] > 0
 
-    own = pose_of(points)[0]
-    assert inside(skull.texture(own)).mean() < 0.9
-    assert inside(skull.texture(rotation(yaw=yaw) @ own)).all()
+    assert inside(texture(skull, points)).mean() < 0.9
+    assert inside(texture(skull, head(turn=rotation(yaw=yaw)))).all()
+
+
+@pytest.mark.parametrize("yaw", [0, -25])
+def test_corners_of_a_narrower_mouth_take_their_colour_from_farther_out(yaw):
+    """The colour of lips reaches beyond the corners that are found, and would be drawn out over the cheeks."""
+    own = head(turn=rotation(yaw=yaw))
+    skull = Skull(own)
+
+    def outward(width: float) -> np.ndarray:
+        shape = face()
+        shape[[61, 291], 0] *= width
+        points = placed(shape, centre=(128.0, 128.0), turn=rotation(yaw=yaw)) / 256.0
+        step = texture(skull, points)[[61, 291]] - texture(skull, own)[[61, 291]]
+        across = (own[61] - own[291])[:2] / np.linalg.norm(own[61] - own[291])
+        return step @ across * [1, -1]
+
+    assert (outward(0.6) > outward(0.9)).all() and (outward(0.9) > 0).all()
+    np.testing.assert_allclose(outward(1.2), 0, atol=1e-9)
 
 
 def test_another_view_draws_in_what_sticks_out_there():
@@ -117,7 +140,7 @@ def test_another_view_draws_in_what_sticks_out_there():
 
 def test_sides_of_a_face_that_turns_far_take_their_colours_from_farther_in():
     skull = Skull(head())
-    own, flat = skull.vertices[:468, :2], [skull.texture(rotation(yaw=yaw))[:468] for yaw in (0, 20, 60)]
+    own, flat = skull.vertices[:468, :2], [texture(skull, head(turn=rotation(yaw=yaw)))[:468] for yaw in (0, 20, 60)]
     middle = own[list(FACE_OVAL)].mean(0)
     steps = np.linalg.norm(flat[2] - flat[1], axis=1) / skull.face_width
     nearer = np.linalg.norm(own - middle, axis=1) - np.linalg.norm(flat[2] - middle, axis=1)

@@ -15,7 +15,7 @@ from builders import astronaut, face, moving_head, placed, random_faces, rotatio
 from PIL import Image
 from torch.nn import functional as F
 
-from visiongen import flow
+from visiongen import flow, warping
 from visiongen.errors import MediaError, WeightsError
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig, enlarge
@@ -153,7 +153,7 @@ def test_consecutive_samples_share_portrait_and_light(prepared):
 def moved(sample: dict[str, torch.Tensor]) -> np.ndarray:
     """The portrait of a sample, moved by the prior."""
     motion = torch.einsum("kyx,kyxc->yxc", sample["prior"], sample["candidates"]).numpy()
-    return flow.warp(sample["picture"].permute(1, 2, 0).numpy(), motion)
+    return warping.warp(sample["picture"].permute(1, 2, 0).numpy(), motion)
 
 
 @pytest.mark.parametrize("still_share", [0.0, 1.0])

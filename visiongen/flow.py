@@ -12,7 +12,7 @@ crop's resolution. `align_corners` is False in that convention.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -54,9 +54,6 @@ _AT_THE_HEAD = 0.85
 """Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
 _FINER = 4  # times finer, small openings are drawn before they are averaged
-_SAME_CELL = 0.02
-"""Of a cell: motion that differs by less is the same."""
-_TOP = (-np.inf, 0.0, 0.0, 0.0)  # least x and y of a place to read
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +156,7 @@ class MotionField:
 
         # What every covered pixel takes from its triangle, gathered at once: the map to the portrait, the bounds there, and
         # the surface. Plane by plane: interleaved channels cost twice the time.
-        texture = self._skull.texture(rotation)
+        texture = self._skull.texture(target, rotation, scale)
         affine, area_ratio = affine_maps(vertices, texture, triangles())
         own = texture[triangles().T]  # (3, M, 2)
         normals = _normals(corners)
@@ -205,11 +202,15 @@ class MotionField:
         held *= 1 - cv2.dilate(np.maximum(maps[7], maps[8]), np.ones((5, 5)))  # eyes and mouth are the network's
         for other in candidates[1:] if held.any() else ():
             other += held[..., None] * (candidates[0] - other)
-        return DenseMotion(candidates, prior, maps, self._vanished(person), held, self._lips(target, scale))
+        vanished, beside = self._vanished(person)
+        if turned > 0:  # beside it its continuation would show the far side of the head once more
+            candidates[0] += (turned * beside)[..., None] * (candidates[1] - candidates[0])
+        return DenseMotion(candidates, prior, maps, vanished, held, self._lips(target, scale))
 
     def _belongs(self, head: np.ndarray, covered: np.ndarray, target: np.ndarray, turned: np.float32) -> np.ndarray:
-        """(G, G) the person's matte, moved with the head: hair, ears and the neck below the jaw. What is above the jaw is about
-        as far from the head that is `covered` as it was: beside one that is `turned`, its continuation shows an ear twice."""
+        """(G, G) the person's matte, moved with the head: hair, ears and the neck below the jaw. What is above the jaw, or
+        where nobody was, is about as far from the head that is `covered` as it was: beside one that is `turned`, its
+        continuation shows an ear twice."""
         if self._matte is None:
             return np.zeros((GRID, GRID), np.float32)
         places = head * GRID - 0.5
@@ -219,7 +220,8 @@ class MotionField:
         before = cv2.remap(self._beyond, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         now = cv2.distanceTransform(np.uint8(covered < 0.5), cv2.DIST_L2, 3) / GRID
         farther = (now - _FARTHER * before) / np.float32(_SLACK * self.face_width) - 1
-        return matte * (1 - turned * above_the_jaw(target) * np.clip(farther, 0, 1))
+        watched = np.maximum(above_the_jaw(target), 1 - self._matte)
+        return matte * (1 - turned * watched * np.clip(farther, 0, 1))
 
     def _turned(self, rotation: np.ndarray) -> np.float32:
         """Share in [0, 1] of the turn at which the mesh overrules the network."""
@@ -240,12 +242,13 @@ class MotionField:
             lips = cv2.GaussianBlur(cv2.dilate(lips, np.ones((5, 5))), (0, 0), 1.2)
         return lips
 
-    def _vanished(self, person: np.ndarray) -> np.ndarray:
-        """Where the head was, and nothing that belongs to the person is now; without a matte nobody knows."""
+    def _vanished(self, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where nothing that belongs to the person is now: where the head was, and elsewhere; without a matte nobody knows."""
         if self._matte is None:
-            return np.zeros((GRID, GRID), np.float32)
+            return np.zeros((GRID, GRID), np.float32), np.zeros((GRID, GRID), np.float32)
         now = cv2.dilate(person, np.ones((5, 5)))  # the edges are the network's
-        return self._was * cv2.GaussianBlur(1 - now, (0, 0), 0.8)
+        gone = cv2.GaussianBlur(1 - now, (0, 0), 0.8)
+        return self._was * gone, (1 - self._was) * gone
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:
         """(2, G, G) float32 the affine map that takes the target's outline best to the portrait's, everywhere."""
@@ -317,84 +320,3 @@ def _normals(corners: np.ndarray) -> np.ndarray:
     # Clockwise on a screen with y down means that the cross product points away from the camera.
     normals = np.stack([by * az - ay * bz, bz * ax - az * bx, bx * ay - ax * by])
     return normals / np.maximum(np.sqrt((normals * normals).sum(0)), 1e-12)
-
-
-def warp(picture: np.ndarray, flow: np.ndarray, *, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
-    """`picture` moved by a backward motion.
-
-    Args:
-        picture: (S, S) or (S, S, C), uint8 or float32.
-        flow: (G, G, 2) crop units; brought to the picture's resolution bilinearly where G differs from S.
-        interpolation: How pixels are read; cubic keeps more detail than linear.
-    Returns:
-        The shape and type of `picture`.
-    """
-    size = picture.shape[0]
-    full = flow if flow.shape[0] == size else resize_flow(flow, size)
-    return _read(picture, full * size - 0.5, interpolation)
-
-
-def half_steps(picture: np.ndarray) -> np.ndarray:
-    """(2S - 1, 2S - 1, C) of a (S, S, C) picture: its pixels, and what lies half-way between them, by Lanczos' kernel.
-
-    Made once, it lets `warp_half_steps` read bilinearly, which takes a quarter of the time of `warp`, and is as near to
-    Lanczos' kernel itself (PSNR of a moved photograph 45.9 dB, cubic 45.2, bilinear alone 38).
-    """
-    side = 2 * picture.shape[0] - 1
-    flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-    matrix = np.array([[0.5, 0, 0], [0, 0.5, 0]])
-    return cv2.warpAffine(picture, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-
-
-def warp_half_steps(fine: np.ndarray, places: np.ndarray, *, above: bool = True) -> np.ndarray:
-    """A picture (S, S, C), moved.
-
-    Args:
-        fine: Its `half_steps`.
-        places: (S, S, 2) float32 where in `fine` to read, see `resize_flow_to_half_steps`; changed where that is above it.
-        above: Some may be above it, see `reaches_above`.
-    """
-    return _read(fine, places, cv2.INTER_LINEAR, above=above)
-
-
-def reaches_above(flow: np.ndarray) -> bool:
-    """Whether a motion (G, G, 2), crop units, takes pixels from above the picture."""
-    return float(flow[..., 1].min()) < (0.5 - _SAME_CELL) / len(flow)
-
-
-def _read(picture: np.ndarray, places: np.ndarray, interpolation: int, *, above: bool = True) -> np.ndarray:
-    """`picture` at `places` (S, S, 2), px, which are changed.
-
-    Beyond the picture's border it is mirrored, since a border pixel drawn out makes stripes of a collar. Not so above it:
-    a head that is cut off there goes on upwards, and mirrored hair would be a knot of hair.
-    """
-    if above:
-        cv2.max(places, _TOP, dst=places)
-    return cv2.remap(picture, places, None, interpolation, borderMode=cv2.BORDER_REFLECT_101)
-
-
-def resize_flow(flow: np.ndarray, size: int) -> np.ndarray:
-    """(size, size, 2) of a (G, G, 2) motion: displacements are interpolated, positions are exact to the border."""
-    displacement = flow - pixel_centres(flow.shape[0])
-    return pixel_centres(size) + cv2.resize(displacement, (size, size), interpolation=cv2.INTER_LINEAR)
-
-
-def resize_flow_to_half_steps(flow: np.ndarray, size: int) -> np.ndarray:
-    """As `resize_flow`, in the pixels of a picture's `half_steps`: `half_step_units` of what that gives."""
-    scale, _ = half_step_units(size)
-    displacement = (flow - pixel_centres(flow.shape[0])) * np.float32(scale)
-    larger = cv2.resize(displacement, (size, size), interpolation=cv2.INTER_LINEAR)
-    return cv2.add(larger, _half_step_centres(size), dst=larger)
-
-
-def half_step_units(size: int) -> tuple[float, float]:
-    """Scale and offset from crop units to the pixels of the `half_steps` of a (size, size) picture."""
-    return 2.0 * size, -1.0
-
-
-@lru_cache(maxsize=4)
-def _half_step_centres(size: int) -> np.ndarray:
-    scale, offset = half_step_units(size)
-    centres = pixel_centres(size) * np.float32(scale) + np.float32(offset)
-    centres.flags.writeable = False
-    return centres

@@ -15,6 +15,7 @@ import numpy as np
 from visiongen import teeth
 from visiongen.drawing import SUBPIXEL, Canvas, Piece, canvas_round, cheek_colour, covered, eye_white, fixed, within
 from visiongen.landmarks import INNER_LIPS, OUTER_LIPS
+from visiongen.own_teeth import OwnTeeth
 from visiongen.pose import fit_head
 
 _UPPER = INNER_LIPS[:11]  # from the right corner over the upper lip to the left corner
@@ -24,6 +25,8 @@ _CORNERS = (61, 291)
 _CHIN = (152, 148, 377, 176, 400)
 # In face widths: a gap below the first shows nothing, one above the second everything.
 _NARROW, _WIDE = 0.012, 0.045
+_FURTHER = (0.04, 0.4)
+"""A mouth that is open already lacks all once it opens further by so many face widths, and by this share of its opening."""
 _MOUTH = (0.25, 0.45)
 """Least and largest width of a mouth, face widths, for the size of teeth: drawn mouths may be dots."""
 _CAVITY, _TONGUE, _GUM = 0.22, 0.75, 0.72
@@ -81,7 +84,6 @@ class MouthInterior:
         """
         self._side = crop.shape[0]
         self._lips = lip_colour(crop, source)
-        self._tooth = tooth_colour(crop, source, self._lips)
         pose = _pose(source)
         self._opening = opening(source, pose.scale)
         head = _in_head(source, pose)
@@ -90,6 +92,10 @@ class MouthInterior:
         self._chin = head[list(_CHIN)].mean(0)
         self._width = float(np.clip(_width(head), *_MOUTH))
         self._mm = self._width / teeth.MOUTH_WIDTH
+        upper, lower = ((head[list(lip)] - self._origin) / self._mm for lip in (_UPPER, _LOWER))
+        skin = float(cheek_colour(crop, source).mean())
+        self._own = OwnTeeth(crop, upper, lower, lambda points: self._side * self._seen(points, pose)[:, :2], skin=skin)
+        self._tooth = tooth_colour(crop, source, self._lips) if self._own.colour is None else self._own.colour
 
     def __call__(self, target: np.ndarray) -> Piece | None:
         """What to lay over a frame, or None where the portrait itself shows enough.
@@ -118,8 +124,7 @@ class MouthInterior:
 
         def placed(points: np.ndarray, moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             """Points in the frame of the mouth, mm, as px of the drawing, and their depth."""
-            there = self._origin + moved + self._mm * points
-            seen = there @ pose.rotation.T * pose.scale + pose.translation
+            seen = self._seen(points + moved / self._mm, pose)
             return canvas.placed(seen), seen[..., 2]
 
         drawn = np.empty((*canvas.shape, 3), np.uint8)
@@ -135,10 +140,15 @@ class MouthInterior:
         shade = np.clip(inward / (_SHADE * mm * np.clip(spread**-2, *_DEEPER)), 0, 1)
         darkest = _DARKEST * np.clip(spread, *_LIGHTER)
         weight = np.clip((inward - _RIM * mm) / (_SOFT * mm), 0, 1)
-        return (
-            drawn * (darkest + (1 - darkest) * shade * (2 - shade))[..., None],
-            cv2.GaussianBlur(weight, (0, 0), max(0.9, 0.5 * canvas.finer)),
-        )
+        drawn *= (darkest + (1 - darkest) * shade * (2 - shade))[..., None]
+        if self._own.shown:
+            shown, there = self._own.draw(canvas, lambda points: placed(points, np.zeros(3))[0], jaw / self._mm)
+            drawn += there[..., None] * (shown - drawn)
+        return drawn, cv2.GaussianBlur(weight, (0, 0), max(0.9, 0.5 * canvas.finer))
+
+    def _seen(self, points: np.ndarray, pose: _Pose) -> np.ndarray:
+        """(..., 3) crop units of points in the frame of the mouth, mm."""
+        return (self._origin + self._mm * points) @ pose.rotation.T * pose.scale + pose.translation
 
     def _draw_row(self, drawn: np.ndarray, light: np.ndarray, row: teeth.Teeth, placed, share: float) -> None:
         """Gums and teeth, those at the back first, and the `share` of the light that they get."""
@@ -197,7 +207,8 @@ def opening(points: np.ndarray, face_width: float) -> float:
 def lacking(own: float, wanted: float) -> float:
     """How far a portrait whose mouth is open by `own` lacks what one shows that is open by `wanted`, face widths; in [0, 1]."""
     wide = np.clip((wanted - _NARROW) / (_WIDE - _NARROW), 0, 1)
-    return float(wide * wide * (3 - 2 * wide) * np.clip(1 - 1.5 * own / max(wanted, 1e-6), 0, 1))
+    further = (wanted - own) / max(_FURTHER[0], _FURTHER[1] * own)
+    return float(wide * wide * (3 - 2 * wide) * np.clip(further, 0, 1))
 
 
 def lip_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -21,6 +21,8 @@ from visiongen.pose import euler_angles, face_model, fit_head
 
 _TURNED = (6.0, 14.0)
 """Degrees of the portrait's own turn to the side from which on a side of it is hidden, and surely."""
+_PROFILE = (42.0, 50.0)
+"""The same from which on the mirror image knows less and less of it, and nothing: half of the face is on neither."""
 _TOWARD = (2.0, 10.0)
 """Degrees of turn toward the hidden side at which its mirror image begins to show, and has the last word."""
 _STRETCHED = (0.35, 0.9)
@@ -63,7 +65,7 @@ class OtherSide:
         """
         self._source, self._matte = np.asarray(source, np.float64), matte
         self._yaw = _yaw(self._source)
-        self._share = _rising(abs(self._yaw), _TURNED)
+        self._share = _rising(abs(self._yaw), _TURNED) * (1 - _rising(abs(self._yaw), _PROFILE))
 
     @cached_property
     def _field(self) -> MotionField:

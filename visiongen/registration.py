@@ -16,7 +16,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from visiongen.flow import GRID, MAPS, DenseMotion, pixel_centres, resize_flow, warp
+from visiongen.flow import GRID, MAPS, DenseMotion, pixel_centres
+from visiongen.warping import resize_flow, warp
 
 SIDE = 256
 """Pictures are registered at this size, px."""

@@ -21,6 +21,7 @@ from visiongen.landmarks import (
 )
 from visiongen.motion import blocks, motion_from_landmarks
 from visiongen.pose import euler_angles, face_model, fit_similarity
+from visiongen.pose_limit import limited
 from visiongen.rotations import gaussian_over_time, rotation_matrices, rotation_vectors
 
 # (upper, lower) points that touch when an eye or the mouth is closed, and the ring of skin beyond them that follows.
@@ -41,17 +42,18 @@ _LIP_SKIN = (
     ((185, 146), (40, 91), (39, 181), (37, 84), (0, 17), (267, 314), (269, 405), (270, 321), (409, 375)),
 )
 _MOUTH_CORNERS = (61, 291)
+_INNER_CORNERS = (78, 308)
 
 # MediaPipe's lids seldom quite meet: a closed eye may still show this gap, as a share of the eye's width.
 _CLOSED_EYE = 0.07
 _LIPS_MEET = 0.006
 """Gap of closed lips, face widths."""
+_ROUND = 0.8
+"""An opened mouth is at least so many times as wide as it is high: of a round one the detector sees a slit."""
+_AROUND_THE_MOUTH = 0.2
+"""Face widths around the lips in which the skin goes along."""
 _LEAST_OPENING = 0.02
 """An eye that is open by less, in the same shares, counts as closed."""
-_KNEE = 0.75
-"""Share of the pose limit from which on turns are held back."""
-_PITCH_SHARE = 2 / 3
-"""Nods show less of a face than turns do: their limit is this share of the one of turns."""
 _WIDEST_EYE = 1.6
 """The portrait's eyes open no wider than this many times their own opening, or than the driver's own."""
 
@@ -73,7 +75,8 @@ class MotionSettings:
     """Gain of the brows' movement."""
     pose_limit: float = field(default=50.0, metadata={"range": (10.0, 90.0), "step": 5.0})
     """Turns of the head never go further than this many degrees to the side, nor two thirds of it up or down; they are
-    held back softly from three quarters of the way on. 90 is no limit. Relative mode only."""
+    held back softly from three quarters of the way on. A portrait in profile turns little to the camera, too. 90 is no
+    limit. Relative mode only."""
     smoothing: float = field(default=0.4, metadata={"range": (0.0, 1.0), "step": 0.05})
     """Strength of the smoothing of the landmarks over time, 0 (none) to 1."""
     scale: Literal["follow", "lock"] = "follow"
@@ -223,43 +226,13 @@ def _relative_pose(motion: MotionTrack, own: MotionTrack, reference: int, settin
     shift = (motion.translation - motion.translation[reference]) / motion.scale[reference]
     return replace(
         motion,
-        rotation=_limited(turn @ own.rotation[0], own, settings.pose_limit),
+        rotation=limited(turn @ own.rotation[0], own.rotation[0], settings.pose_limit),
         translation=own.translation + settings.pose * shift,
         scale=size ** min(settings.pose, 1.0),
         face_width=own.face_width,
         height=own.height,
         width=own.width,
     )
-
-
-def _limited(rotation: np.ndarray, own: MotionTrack, limit: float) -> np.ndarray:
-    """`rotation` (T, 3, 3) with turns away from the camera held back beyond three quarters of `limit`, degrees.
-
-    The head is turned back on the shortest way, so that its tilt stays as it is. A portrait that looks further to the
-    side than the limit keeps its own pose.
-    """
-    if limit >= 90:
-        return rotation
-    yaw, pitch, _ = np.moveaxis(euler_angles(rotation), -1, 0)
-    own_yaw, own_pitch, _ = euler_angles(own.rotation[0])
-    angle = np.hypot(yaw, pitch / _PITCH_SHARE)
-    knee = max(_KNEE * np.deg2rad(limit), float(np.hypot(own_yaw, own_pitch / _PITCH_SHARE)))
-    room = (1 - _KNEE) * np.deg2rad(limit)
-    far = angle > knee
-    if not far.any():
-        return rotation
-    held = np.where(far, knee + room * np.tanh((angle - knee) / room), angle)
-    gain = held / np.maximum(angle, 1e-9)
-    before, after = (_looking(y, p) for y, p in ((yaw, pitch), (gain * yaw, gain * pitch)))
-    axis = np.cross(before, after)
-    sine = np.linalg.norm(axis, axis=-1, keepdims=True)
-    back = np.arctan2(sine, (before * after).sum(-1, keepdims=True)) * axis / np.maximum(sine, 1e-9)
-    return np.where(far[:, None, None], rotation_matrices(back) @ rotation, rotation)
-
-
-def _looking(yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
-    """(T, 3) where a head with these angles looks; see `visiongen.pose.euler_angles`."""
-    return np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), -np.cos(yaw) * np.cos(pitch)], axis=-1)
 
 
 def _steady(size: np.ndarray, reference: int, rate: float) -> np.ndarray:
@@ -282,6 +255,8 @@ def _expression(motion: MotionTrack, own: MotionTrack, reference: int, settings:
     for side, pairs in _EYE_PAIRS.items():
         _close_eye(head, driver, mine[0], side, pairs, reference, settings.eyes)
     _close_mouth(head, driver, mine[0], reference, settings.mouth)
+    if settings.mode == "relative":
+        _round_mouth(head)
     return head - rest
 
 
@@ -385,3 +360,25 @@ def _close_mouth(head, driver, mine, reference: int, gain: float) -> None:
     change = gain * (gaps - at_reference) - (1 - nearness[:, None]) * surplus + further[:, None] * lacking
     wanted = np.maximum(own_gaps + change, 0)
     _set_gaps(head, _LIP_PAIRS, wanted, 0.4, _LIP_SKIN, 0.8)
+
+
+def _round_mouth(head: np.ndarray) -> None:
+    """Widens mouths of (T, 478, 3) `head`, in place, that are open higher than wide."""
+    left, right = _INNER_CORNERS
+    width = np.abs(head[:, right, 0] - head[:, left, 0])
+    lacking = _ROUND * np.maximum(_gap(head, _LIP_PAIRS), 0).max(1) - width
+    if (lacking <= 0).all():
+        return
+    middle = 0.5 * (head[:, left, 0] + head[:, right, 0])
+    aside = (head[..., 0] - middle[:, None]) / np.maximum(width / 2, 1e-6)[:, None]  # 1 at a corner of the mouth
+    step = np.maximum(lacking, 0)[:, None] / 2 * np.clip(aside, -1, 1)
+    head[..., 0] += _near_lips() * step
+
+
+@cache
+def _near_lips() -> np.ndarray:
+    """(478,) 1 on the lips, 0 from `_AROUND_THE_MOUTH` on."""
+    points = face_model().points
+    distance = np.linalg.norm(points[:, None] - points[list(INNER_LIPS + OUTER_LIPS)], axis=-1).min(1)
+    near = np.clip(1 - distance / _AROUND_THE_MOUTH, 0, 1)
+    return near * near * (3 - 2 * near)

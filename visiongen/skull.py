@@ -48,6 +48,11 @@ _CLEAR = 0.05
 """Of brows and eyes, face widths."""
 _CHEEK, _CHEEK_WIDTH = 0.08, 0.16
 """How far inward, at the rim, and over what distance that fades, face widths."""
+_LIP_CORNERS = {61: 1.0, 185: 0.6, 146: 0.6}
+"""Landmarks round the right corner of the mouth, and how far they take part in this: the colour of lips reaches beyond the
+corner that is found. Where the mouth gets narrower it would be drawn out over the cheek, so the corner's colour is taken"""
+_OUTWARD, _MOST_OUTWARD = 0.7, 0.07
+"""from farther out by this share of the way that it has come inward, but by no more than so many face widths."""
 _PERSON = 0.7
 """The matte from which on a pixel is a person's."""
 _SMOOTH, _DRAWN_IN = 2.5, 0.5
@@ -148,6 +153,7 @@ class Skull:
         """(N, 3) of the portrait itself, crop units."""
         self._unseen = self._colours_of_the_unseen(matte) - self.vertices[:, :2]
         self._smooth_cheeks = self._inward()
+        self._corners_outward = self._beyond_the_corners()
 
     def posed(self, points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float) -> np.ndarray:
         """(N, 3) vertices for the landmarks (478, 3) and their pose: the 468 mesh points and the skull's rings. The skull is
@@ -161,8 +167,8 @@ class Skull:
         """(36, 2) of vertices (N, 3) or (N, 2): the ring where the head is widest."""
         return _ring(vertices, len(_OUT) - 1)[:, :2]
 
-    def texture(self, rotation: np.ndarray) -> np.ndarray:
-        """(N, 2) where the portrait shows the colour of every vertex, for a head turned by `rotation` (3, 3).
+    def texture(self, points: np.ndarray, rotation: np.ndarray, scale: float) -> np.ndarray:
+        """(N, 2) where the portrait shows the colour of every vertex, for landmarks (478, 3) turned by `rotation` (3, 3).
 
         In the portrait's own pose every vertex has its own place, so that nothing changes; what is hidden there takes
         the place of the hair before it comes into sight.
@@ -171,7 +177,11 @@ class Skull:
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
         share, far = np.clip(angle / _TURNED, 0, 1), np.clip((angle - _FAR[0]) / (_FAR[1] - _FAR[0]), 0, 1)
         hidden = share * share * (3 - 2 * share) * self._unseen
-        return self.vertices[:, :2] + hidden + far * far * (3 - 2 * far) * self._smooth_cheeks
+        texture = self.vertices[:, :2] + hidden + far * far * (3 - 2 * far) * self._smooth_cheeks
+        inward = 0.5 * (_mouth_width(self.source, self.face_width) - _mouth_width(points, scale))
+        if inward > 0:
+            texture[:468] += min(_OUTWARD * inward, _MOST_OUTWARD) * self._corners_outward
+        return texture
 
     def turned_away(self, rotation: np.ndarray) -> float:
         """Degrees between where a head turned by `rotation` (3, 3) looks and where the portrait looks; a tilt is no turn."""
@@ -239,6 +249,14 @@ class Skull:
         steps[:468] = _cheek()[:, None] * self.face_width * way
         return steps
 
+    def _beyond_the_corners(self) -> np.ndarray:
+        """(468, 2) steps of one face width outward from the corners of the mouth, see `_LIP_CORNERS`."""
+        steps, mirror = np.zeros((468, 2)), face_model().mirror
+        across = (self.source[61] - self.source[mirror[61]])[:2] / _mouth_width(self.source, self.face_width)
+        for landmark, share in _LIP_CORNERS.items():
+            steps[landmark], steps[mirror[landmark]] = share * across, -share * across
+        return steps
+
     def _within_person(self, matte: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Points (N, 2) near the silhouette, crop units, each drawn inward until it is `_DEEP` within the person. A sliver of
         background at the rim of the face becomes a broad band when the head turns."""
@@ -248,6 +266,11 @@ class Skull:
         inside = _person(matte, points + (steps - _DEEP) * inward)
         found = np.where(inside.any(0), np.argmax(inside, axis=0), 0)
         return points + steps[found, :, 0] * inward
+
+
+def _mouth_width(points: np.ndarray, scale: float) -> float:
+    """Face widths from corner to corner of landmarks (478, 3) of a face of this scale."""
+    return max(float(np.linalg.norm(points[61] - points[face_model().mirror[61]])) / scale, 1e-6)
 
 
 def _inside(matte: np.ndarray, points: np.ndarray, pose: _Pose) -> np.ndarray:

@@ -21,13 +21,14 @@ from pictures import COLOURS, LIGHT, as_picture, chart, encoded, motion_colours,
 import visiongen
 from visiongen import media
 from visiongen.background import person_matte
-from visiongen.flow import GRID, MotionField, pixel_centres, warp
+from visiongen.flow import GRID, MotionField, pixel_centres
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.landmarks import track
 from visiongen.motion import motion_from_landmarks, piece, place, smooth
 from visiongen.overlay import Sight, drawn
 from visiongen.pose import euler_angles, face_model
 from visiongen.samples import sample
+from visiongen.warping import warp
 
 clip = media.probe(sample("driving.mp4"), end=1.4 if LIGHT else 6.0)
 

@@ -8,9 +8,9 @@ import numpy as np
 from visiongen import feedback
 from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
-from visiongen.flow import half_step_units, half_steps, reaches_above, resize_flow_to_half_steps, warp_half_steps
 from visiongen.other_side import Revealed, mirrored, show
 from visiongen.unseen import Unseen
+from visiongen.warping import half_step_units, half_steps, reaches_above, resize_flow_to_half_steps, warp_half_steps
 
 
 class Composer:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from visiongen.flow import GRID, DenseMotion, pixel_centres, warp
+from visiongen.flow import GRID, DenseMotion, pixel_centres
 from visiongen.hookspecs import InnerMap
 from visiongen.models.vae_gan import Motion, Painting
 from visiongen.other_side import Revealed
+from visiongen.warping import warp
 
 _CANDIDATES = (
     ("Follows the head", "where a pixel is taken from the portrait as the face mesh moves"),

@@ -9,11 +9,12 @@ import numpy as np
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
-from visiongen.flow import GRID, DenseMotion, MotionField, resize_flow, warp
+from visiongen.flow import GRID, DenseMotion, MotionField
 from visiongen.generators.matte import portrait_matte
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.other_side import OtherSide, mirrored, show
 from visiongen.unseen import Unseen
+from visiongen.warping import resize_flow, warp
 
 _BATCH = 4
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from visiongen import flow
+from visiongen import flow, warping
 from visiongen.background import PersonMatte, still_background
 from visiongen.errors import MediaError
 from visiongen.landmarks import FaceMesh
@@ -160,7 +160,7 @@ class PairDataset(IterableDataset):
             source_points = transfer(target_points[0], moving.landmarks[first], moving.landmarks[second])
             whole = still.matte[0].astype(np.float32) / 255
             motion = flow.MotionField(target_points[0], whole).towards(source_points[None])[0].flow
-            source, matte = flow.warp(targets[0], motion), flow.warp(np.array(still.matte[0]), motion)
+            source, matte = warping.warp(targets[0], motion), warping.warp(np.array(still.matte[0]), motion)
             registered_share = self.registered_share / 2  # with hardly anything that moves by itself, they are easy
         else:
             registered_share = self.registered_share

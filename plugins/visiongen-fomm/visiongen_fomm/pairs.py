@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from visiongen import MediaError, flow
+from visiongen import MediaError, flow, warping
 from visiongen.training.data import PreparedClip, augmented, transfer
 
 GUIDES = (1, 10, 152, 234, 454, 159, 386, 17, 61, 291)
@@ -52,7 +52,7 @@ class PairDataset(IterableDataset):
             driving, driving_points = np.array(still.frames[0]), still.landmarks[0]
             source_points = transfer(driving_points, clip.landmarks[first], clip.landmarks[second])
             motion = flow.MotionField(driving_points).towards(source_points[None])[0].flow
-            source, matte = flow.warp(driving, motion), np.array(still.matte[0])
+            source, matte = warping.warp(driving, motion), np.array(still.matte[0])
         else:
             source, driving, matte = (
                 np.array(clip.frames[first]),

@@ -1,0 +1,142 @@
+"""The teeth that a portrait itself shows, where a mouth opens further than its own.
+
+A smile shows the upper row, which is fixed to the skull, and sometimes the lower one, which goes with the jaw. Drawn out with
+the lips they would be bars; so what is between the portrait's lips stays where bone holds it, and beyond it the drawn inside
+(`visiongen.mouth`) is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from visiongen.drawing import Canvas
+
+_LEAST_GAP = 2.0
+"""Lips nearer to each other than this, mm, show no teeth to go by."""
+_BRIGHT = 0.55
+"""Teeth have at least this share of the light of the cheeks."""
+_MANY = 0.25
+"""Share of the way between the lips, in the middle of the mouth, that must be bright."""
+_DARK = 0.6
+"""What has less than this share of the light of teeth on either side of it is what is seen between two rows."""
+_MIDDLE = 0.5
+"""Share of the mouth's width that is looked at."""
+_RIM, _SOFT = 1.0, 0.8
+"""The lips cover so much at the rim of the opening, mm; over the next so many the teeth appear."""
+_LEVELS, _COLUMNS = 24, 33
+
+Place = Callable[[np.ndarray], np.ndarray]
+"""Points (N, 3) in the frame of the mouth, mm, to (N, 2) px."""
+
+
+class OwnTeeth:
+    """What is between the lips of one portrait, in two parts: that of the skull, and that of the jaw."""
+
+    def __init__(self, crop: np.ndarray, upper: np.ndarray, lower: np.ndarray, place: Place, *, skin: float) -> None:
+        """
+        Args:
+            crop: (S, S, 3) uint8 RGB.
+            upper, lower: (N, 3) the inner lips from corner to corner, from the picture's left, in the frame of the mouth, mm.
+            place: From that frame to the px of the crop.
+            skin: Mean light of the cheeks, in [0, 255].
+        """
+        self._crop = crop
+        self._columns = np.linspace(upper[0, 0], upper[-1, 0], _COLUMNS)
+        self._top, self._bottom = (np.interp(self._columns, *_rising(row)) for row in (upper, lower))
+        self._depth = float(np.concatenate([upper, lower])[:, 2].mean())
+        self._to_crop = _plane(place, self._depth)
+        self.colour: np.ndarray | None = None
+        """(3,) of the teeth that are shown."""
+        self._split = self._between_the_rows(skin)
+
+    @property
+    def shown(self) -> bool:
+        """Whether the portrait shows teeth at all."""
+        return self._split is not None
+
+    def draw(self, canvas: Canvas, place: Place, jaw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Teeth as a head's pose and jaw have them.
+
+        Args:
+            canvas: What is drawn on.
+            place: From the frame of the mouth to its px.
+            jaw: (3,) how far the jaw has moved, mm.
+        Returns:
+            Their colour (h, w, 3) and weight (h, w), float32.
+        """
+        assert self._split is not None
+        colour, weight = self._row(canvas, place, np.zeros(3), 0.0, self._split)
+        if self._split < 1:
+            below, under = self._row(canvas, place, jaw, self._split, 1.0)
+            under = under * (1 - weight)
+            colour = colour * weight[..., None] + below * under[..., None]
+            weight = weight + under
+            colour /= np.maximum(weight, 1e-6)[..., None]
+        return colour, weight
+
+    def _row(self, canvas: Canvas, place: Place, moved: np.ndarray, first: float, last: float):
+        """Colour and weight of what lies between two shares of the way from the upper lip to the lower one."""
+        to_canvas = _plane(lambda points: place(points + moved), self._depth)
+        back = cv2.invertAffineTransform(to_canvas)
+        height, width = canvas.shape
+        row, column = np.mgrid[:height, :width].astype(np.float32) + 0.5
+        x = back[0, 0] * column + back[0, 1] * row + back[0, 2]
+        y = back[1, 0] * column + back[1, 1] * row + back[1, 2]
+        top, bottom = (np.interp(x, self._columns, edge) for edge in (self._top, self._bottom))
+        rim = np.minimum(_RIM, 0.25 * (bottom - top))
+        # A lip that has gone farther than the portrait's bares more of the same tooth.
+        inside = np.clip(y, top + rim, bottom - rim)
+        weight = _soft(bottom - top - 2 * rim) * _soft(x - self._columns[0]) * _soft(self._columns[-1] - x)
+        weight = weight * (_soft(bottom - rim - y) if last == 1 and first == 0 else 1.0)
+        if first > 0:
+            weight = weight * _soft(y - top - first * (bottom - top))
+        elif last < 1:
+            weight = weight * _soft(top + last * (bottom - top) - y)
+        at = np.float32(self._to_crop[:, 0, None, None] * x + self._to_crop[:, 1, None, None] * inside)
+        at += np.float32(self._to_crop[:, 2, None, None]) - np.float32(0.5)
+        colour = cv2.remap(self._crop, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return colour.astype(np.float32), weight.astype(np.float32)
+
+    def _between_the_rows(self, skin: float) -> float | None:
+        """Share of the way from the upper lip to the lower one at which the upper teeth end; 1: all that is seen is the upper
+        row; None: no teeth are."""
+        gap = self._bottom - self._top
+        if gap.max() < _LEAST_GAP:
+            return None
+        middle = slice(round(_COLUMNS * (1 - _MIDDLE) / 2), round(_COLUMNS * (1 + _MIDDLE) / 2))
+        shares = np.linspace(0, 1, _LEVELS + 4)[2:-2, None]
+        x = np.broadcast_to(self._columns[middle], (_LEVELS, len(gap[middle])))
+        y = self._top[middle] + shares * gap[middle]
+        at = np.float32(
+            np.einsum("ij,jnm->inm", self._to_crop[:, :2], np.stack([x, y])) + self._to_crop[:, 2, None, None]
+        )
+        seen = cv2.remap(self._crop, at[0] - 0.5, at[1] - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        light = np.median(seen.min(-1), axis=1).astype(np.float32)  # lips and gums are dark in green and blue
+        bright = light > _BRIGHT * skin
+        if bright.mean() < _MANY:
+            return None
+        self.colour = np.median(seen[bright].reshape(-1, 3), axis=0).astype(np.float64)
+        before, after = np.maximum.accumulate(light), np.maximum.accumulate(light[::-1])[::-1]
+        between = light / np.minimum(before, after)
+        darkest = int(np.argmin(between))
+        return float(shares[darkest, 0]) if between[darkest] < _DARK else 1.0
+
+
+def _soft(inward: np.ndarray) -> np.ndarray:
+    """Weight of what is so far within, mm."""
+    return np.clip(inward / _SOFT, 0, 1)
+
+
+def _rising(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of a lip's points (N, 3), x growing: those of a mouth that is seen from the side may turn back."""
+    x = np.maximum.accumulate(row[:, 0])
+    return x + 1e-6 * np.arange(len(x)), row[:, 1]
+
+
+def _plane(place: Place, depth: float) -> np.ndarray:
+    """(2, 3) from x and y in the frame of the mouth, mm, at one depth, to px."""
+    origin, right, down = place(np.array([[0, 0, depth], [10, 0, depth], [0, 10, depth]], np.float64))
+    return np.stack([(right - origin) / 10, (down - origin) / 10, origin], axis=1)
