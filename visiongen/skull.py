@@ -30,6 +30,9 @@ _DEEP, _INWARD = 0.03, 0.25
 """So deep within the person colours of a turned head's rim are taken, and from no farther inward than this."""
 _SILHOUETTE_DEPTH = 0.3
 """How far behind the oval the head is widest."""
+_DEEP_EARS, _FACING = 1.15, (10.0, 25.0)
+"""...and at least so many times that, however near: ears are far behind the oval. Only in portraits that look to the camera by
+so many degrees: of others the silhouette is the back of a head, of which this says nothing."""
 _NECK = (-0.35, 0.3)
 """Downward share of a direction from which, and to which, the neck takes the place of the skull."""
 _OUT = (0.5, 1.0)
@@ -39,6 +42,9 @@ _BEHIND = ((0.04, 0.06, 0.15), (0.35, 0.4, 0.3), (0.95, 0.5, 0.3))
 shows their colour, as a share of the way from the silhouette back to the oval."""
 _HAIR = 0.45
 """Behind the head there is hair: its colours come from no lower than this, of 1 (straight up); ears are below."""
+_JAW, _AT_THE_JAW = (0.1, 0.4), 0.7
+"""Downward share of a direction from which, and to which, the colours beside a jaw are taken nearer to it, by this share of the
+way: farther out are collars and hair that stay where they are."""
 _TURNED = 20.0
 """Degrees from the portrait's pose at which all colours of what it does not show have changed to the hair's."""
 _FAR = (25.0, 45.0)
@@ -143,7 +149,9 @@ class Skull:
         self._pose = tuple(part[0] for part in fit_head(self.source[None]))
         self.face_width = float(self._pose[2])
         self._oval = _into_head(self.source[list(FACE_OVAL)], *self._pose)
-        self._offsets = _rings(self._oval, _directions()[1] if matte is None else self._reach(matte))
+        aside = np.degrees(np.arccos(np.clip(self._pose[0][2, 2], -1, 1)))
+        self._deep = _DEEP_EARS * float(np.interp(aside, _FACING, (1, 0)))
+        self._offsets = _rings(self._oval, _directions()[1] if matte is None else self._reach(matte), self._deep)
         if matte is not None:
             self._hold_within(matte, self._pose)
         if also is not None:
@@ -192,7 +200,7 @@ class Skull:
         direction, usual, free = _directions()
         most = _MOST_REACH * usual
         shares = np.linspace(0, 1, _STEPS)
-        inside = _inside(matte, self._oval + _outward(shares, most), self._pose)
+        inside = _inside(matte, self._oval + _outward(shares, most, self._deep), self._pose)
         measured = np.where(inside.all(0), 1.0, shares[np.argmin(inside, axis=0)]) * most
         measured = np.maximum(measured - np.minimum(_RIM, measured / 3), _LEAST_REACH)
         # The oval may itself be the silhouette, at a jaw mostly; a matte that misses the face there says nothing.
@@ -235,6 +243,11 @@ class Skull:
             ring = _ring(flat, number)
             hidden = [cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in ring]
             ring[hidden] = (edge + back * (oval - edge))[hidden]
+        oval = self.source[list(FACE_OVAL), :2]
+        below = np.clip((_directions()[0][:, 1:] - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1)
+        for number in range(len(_OUT)):
+            ring = _ring(flat, number)
+            ring += _AT_THE_JAW * below * (oval - ring)
         if matte is not None:
             rim = np.r_[_rim_of_face(), 468 : 468 + len(_OUT) * len(FACE_OVAL)]
             flat[rim] = self._within_person(matte, flat[rim])
@@ -291,10 +304,10 @@ def _person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
     return sampled > _PERSON
 
 
-def _rings(oval: np.ndarray, reach: np.ndarray) -> np.ndarray:
+def _rings(oval: np.ndarray, reach: np.ndarray, deep: float) -> np.ndarray:
     """(rings, 36, 3) from the oval (36, 3) to every ring, head frame."""
     free = _directions()[2]
-    out = [_outward(share, reach) for share in _OUT]
+    out = [_outward(share, reach, deep) for share in _OUT]
     edge = oval + out[-1]
     axis = np.array([0.5 * (edge[:, 0].min() + edge[:, 0].max()), edge[free > 0.5, 1].mean(), edge[:, 2].mean()])
     behind = [
@@ -304,11 +317,11 @@ def _rings(oval: np.ndarray, reach: np.ndarray) -> np.ndarray:
     return np.stack([*out, *behind])
 
 
-def _outward(share: float | np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """(..., 36, 3) offsets from the oval at shares (...) of the reach (36,)."""
+def _outward(share: float | np.ndarray, reach: np.ndarray, deep: float) -> np.ndarray:
+    """(..., 36, 3) offsets from the oval at shares (...) of the reach (36,), at least `deep` times as deep as usual."""
     share = np.asarray(share, np.float64)[..., None]
     direction, usual, _ = _directions()
-    depth = share**2 * _SILHOUETTE_DEPTH * np.sqrt(reach / usual)
+    depth = share**2 * _SILHOUETTE_DEPTH * np.maximum(np.sqrt(reach / usual), deep)
     return np.concatenate([direction * (share * reach)[..., None], depth[..., None]], axis=-1)
 
 
