@@ -26,7 +26,7 @@ _CHIN = (152, 148, 377, 176, 400)
 # In face widths: a gap below the first shows nothing, one above the second everything.
 _NARROW, _WIDE = 0.012, 0.045
 _FURTHER = (0.04, 0.4)
-"""A mouth that is open already lacks all once it opens further by so many face widths, and by this share of its opening."""
+"""Face widths, and share of its opening, by which a mouth that shows teeth opens further until all the rest is drawn."""
 _MOUTH = (0.25, 0.45)
 """Least and largest width of a mouth, face widths, for the size of teeth: drawn mouths may be dots."""
 _CAVITY, _TONGUE, _GUM = 0.22, 0.75, 0.72
@@ -97,24 +97,27 @@ class MouthInterior:
         self._own = OwnTeeth(crop, upper, lower, lambda points: self._side * self._seen(points, pose)[:, :2], skin=skin)
         self._tooth = tooth_colour(crop, source, self._lips) if self._own.colour is None else self._own.colour
 
-    def __call__(self, target: np.ndarray) -> Piece | None:
+    def __call__(self, target: np.ndarray, *, measured: bool = False) -> Piece | None:
         """What to lay over a frame, or None where the portrait itself shows enough.
 
         Args:
             target: (478, 3) landmarks, crop units.
+            measured: The frame's motion was measured in a picture of the same mouth, so that what is between the portrait's
+                lips is moved better than it could be drawn.
         """
         pose = _pose(target)
-        strength = lacking(self._opening, opening(target, pose.scale))
+        own = self._own.shown and not measured
+        strength = (further if own else lacking)(self._opening, opening(target, pose.scale))
         if strength < 0.02:
             return None
         canvas = canvas_round(target[list(INNER_LIPS)], self._side)
         if canvas is None:
             return None
-        colour, weight = self._drawn(target, pose, canvas)
+        colour, weight = self._drawn(target, pose, canvas, own=own)
         return canvas.piece(colour, strength * weight)
 
-    def _drawn(self, target: np.ndarray, pose: _Pose, canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
-        """Colour (h, w, 3) and weight (h, w) float32."""
+    def _drawn(self, target: np.ndarray, pose: _Pose, canvas: Canvas, *, own: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Colour (h, w, 3) and weight (h, w) float32; with the portrait's `own` teeth."""
         head = _in_head(target, pose)
         sideways, chin, back = head[list(_CHIN)].mean(0) - self._chin
         lip = head[_MEETING[1], 1] - self._origin[1]
@@ -141,7 +144,7 @@ class MouthInterior:
         darkest = _DARKEST * np.clip(spread, *_LIGHTER)
         weight = np.clip((inward - _RIM * mm) / (_SOFT * mm), 0, 1)
         drawn *= (darkest + (1 - darkest) * shade * (2 - shade))[..., None]
-        if self._own.shown:
+        if own:
             shown, there = self._own.draw(canvas, lambda points: placed(points, np.zeros(3))[0], jaw / self._mm)
             drawn += there[..., None] * (shown - drawn)
         return drawn, cv2.GaussianBlur(weight, (0, 0), max(0.9, 0.5 * canvas.finer))
@@ -207,8 +210,12 @@ def opening(points: np.ndarray, face_width: float) -> float:
 def lacking(own: float, wanted: float) -> float:
     """How far a portrait whose mouth is open by `own` lacks what one shows that is open by `wanted`, face widths; in [0, 1]."""
     wide = np.clip((wanted - _NARROW) / (_WIDE - _NARROW), 0, 1)
-    further = (wanted - own) / max(_FURTHER[0], _FURTHER[1] * own)
-    return float(wide * wide * (3 - 2 * wide) * np.clip(further, 0, 1))
+    return float(wide * wide * (3 - 2 * wide) * np.clip(1 - 1.5 * own / max(wanted, 1e-6), 0, 1))
+
+
+def further(own: float, wanted: float) -> float:
+    """The same of a portrait that shows teeth: between those that stay and a lip that has gone nothing is like it."""
+    return float(np.clip((wanted - own) / max(_FURTHER[0], _FURTHER[1] * own), 0, 1))
 
 
 def lip_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:

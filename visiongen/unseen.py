@@ -20,7 +20,8 @@ class Unseen:
         """
         self._mouth, self._eyes = MouthInterior(crop, source), Eyeballs(crop, source)
 
-    def __call__(self, target: np.ndarray) -> list[Piece]:
-        """Pieces to lay over a frame (`visiongen.drawing.lay_over`) with the landmarks `target` (478, 3), crop units."""
-        mouth = self._mouth(target)
+    def __call__(self, target: np.ndarray, *, measured: bool = False) -> list[Piece]:
+        """Pieces to lay over a frame (`visiongen.drawing.lay_over`) with the landmarks `target` (478, 3), crop units;
+        `measured`: see `visiongen.mouth.MouthInterior`."""
+        mouth = self._mouth(target, measured=measured)
         return [*self._eyes(target), *([] if mouth is None else [mouth])]

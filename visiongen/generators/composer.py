@@ -36,6 +36,7 @@ class Composer:
         *,
         revealed: Revealed | None = None,
         shift: np.ndarray | None = None,
+        measured: bool = False,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
         """The frame (S, S, 3) uint8.
@@ -46,6 +47,7 @@ class Composer:
             target: (478, 3) landmarks, crop units.
             revealed: What the portrait hides and its mirror image shows.
             shift: (G, G, 2) by which the frame is moved in its turn, see `visiongen.feedback.correction`.
+            measured: The motion was measured in a frame of the same person, see `visiongen.registration`.
             out: Where to write it; default: a new array.
         """
         # In the units it is read in from the start: every pass over a full-size motion takes a millisecond at 1024 px.
@@ -58,7 +60,7 @@ class Composer:
         frame = self._compose(places, painted, out, above=shift is not None or reaches_above(flow))
         if image is not None:
             show(frame, image, revealed)
-        draw_over(frame, self._unseen(target))
+        draw_over(frame, self._unseen(target, measured=measured))
         return frame
 
     def _places(self, flow: np.ndarray, source: np.ndarray, target: np.ndarray, shift: np.ndarray | None) -> np.ndarray:

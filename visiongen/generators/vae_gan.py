@@ -96,10 +96,9 @@ class VaeGanGenerator:
         pixels = np.empty((len(targets), side, side, 3), np.uint8)
         looks = {"always": len(targets), "registered": len(seen), "never": 0}[self._options.feedback]
         for i, (flow, layer, target) in enumerate(zip(motion.flow.cpu().numpy(), painted, targets, strict=True)):
-            parts = flow, layer, target
-            revealed = prepared.other_side(dense[i], target)
-            shift = correction(prepared.preview.frame(*parts, revealed=revealed), target) if i < looks else None
-            prepared.composer.frame(*parts, revealed=revealed, shift=shift, out=pixels[i])
+            given = {"revealed": prepared.other_side(dense[i], target), "measured": i < len(seen)}
+            shift = correction(prepared.preview.frame(flow, layer, target, **given), target) if i < looks else None
+            prepared.composer.frame(flow, layer, target, **given, shift=shift, out=pixels[i])
         return FrameBatch(pixels=pixels, times=times)
 
     def explain(self, portrait: Portrait, motion: MotionTrack, frame: int) -> list[InnerMap]:
