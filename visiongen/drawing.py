@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -61,23 +62,41 @@ class Canvas(NamedTuple):
 
 def canvas_round(ring: np.ndarray, side: int) -> Canvas | None:
     """The rectangle of a crop with `side` rows in which a ring (N, 2 or 3), crop units, lies; None: outside of it."""
-    corners = ring[:, :2] * side
-    low = np.clip(np.floor(corners.min(0)) - 2, 0, side).astype(int)
-    high = np.clip(np.ceil(corners.max(0)) + 2, 0, side).astype(int)
-    width, height = (high - low).tolist()
-    return Canvas(low, width, height, side, max(1, round(_FINE / side))) if width > 0 and height > 0 else None
+    box = box_round(ring[:, :2] * side, side, before=2, after=2)
+    if box is None:
+        return None
+    left, top, right, bottom = box
+    return Canvas(np.array([left, top]), right - left, bottom - top, side, max(1, round(_FINE / side)))
+
+
+def box_round(corners: np.ndarray, side: int, *, before: int, after: int) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom (half-open), px, of what of a square of `side` px lies round corners (N, 2), px.
+
+    Args:
+        before, after: Pixels more to the left of and above the corners, to the right of and below them.
+    Returns:
+        None where all of it is outside, or a corner is nowhere (NaN) or infinitely far.
+    """
+    low, high = corners.min(0).tolist(), corners.max(0).tolist()  # plain numbers: NumPy takes longer for so few
+    if not all(map(math.isfinite, low + high)):
+        return None
+    left, top = (min(max(math.floor(at) - before, 0), side) for at in low)
+    right, bottom = (min(max(math.ceil(at) + after, 0), side) for at in high)
+    return (left, top, right, bottom) if right > left and bottom > top else None
 
 
 def fixed(pixels: np.ndarray) -> np.ndarray:
     """(N, 1, 2) int32 of (N, 2) px from the outer corner: OpenCV's fixed-point corners, which count from pixel centres."""
-    return np.round(np.clip(pixels - 0.5, -2000, 4000) * 2**SUBPIXEL).astype(np.int32)[..., None, :]
+    near = np.minimum(np.maximum(pixels - 0.5, -2000), 4000)  # np.clip's way there takes longer than all of this
+    return np.rint(near * 2**SUBPIXEL).astype(np.int32)[..., None, :]
 
 
 def covered(pixels: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """A ring (N, 2), px: its inside as (h, w) uint8, 0 or 255, and how deep in it a pixel is, (h, w) float32 px."""
-    mask = np.zeros(shape, np.uint8)
+    bordered = np.zeros((shape[0] + 2, shape[1] + 2), np.uint8)
+    mask = bordered[1:-1, 1:-1]
     cv2.fillPoly(mask, [fixed(pixels)], 255, cv2.LINE_8, SUBPIXEL)
-    return mask, cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    return mask, cv2.distanceTransform(bordered, cv2.DIST_L2, 3)[1:-1, 1:-1]
 
 
 def lay_over(frame: np.ndarray, pieces: Iterable[Piece]) -> np.ndarray:

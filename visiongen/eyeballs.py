@@ -57,8 +57,8 @@ class Eyeballs:
         for own, (eye, iris) in zip(self._openings, EYES, strict=True):
             wanted = eye_opening(target, eye)
             low, high = _LACKING
-            lacking = np.clip((high - own / max(wanted, 1e-6)) / (high - low), 0, 1)
-            strength = float(lacking * lacking * (3 - 2 * lacking) * np.clip(wanted / _LEAST - 1, 0, 1))
+            lacking = min(max((high - own / max(wanted, 1e-6)) / (high - low), 0.0), 1.0)
+            strength = lacking * lacking * (3 - 2 * lacking) * min(max(wanted / _LEAST - 1, 0.0), 1.0)
             canvas = canvas_round(target[list(eye)], self._side) if strength > 0.02 else None
             if canvas is not None:
                 colour, weight = self._drawn(target, eye, iris, canvas)
@@ -96,7 +96,7 @@ class Eyeballs:
 def eye_opening(points: np.ndarray, eye: tuple[int, ...]) -> float:
     """Area of an eye's opening over the square of its width."""
     ring = np.asarray(points[list(eye), :2], np.float64)
-    after = np.roll(ring, -1, axis=0)
+    after = np.concatenate([ring[1:], ring[:1]])
     area = abs(float((ring[:, 0] * after[:, 1] - after[:, 0] * ring[:, 1]).sum())) / 2
     return area / max(float(((ring[0] - ring[len(ring) // 2]) ** 2).sum()), 1e-12)
 

@@ -11,6 +11,7 @@ from functools import cache
 import cv2
 import numpy as np
 
+from visiongen.drawing import box_round
 from visiongen.landmarks import LEFT_EYE, RIGHT_EYE
 from visiongen.pose import face_model
 from visiongen.rasterise import affine_maps, rasterise
@@ -50,24 +51,29 @@ def with_exact_eyes(
     triangles = triangles[(_area(source, triangles) > _LEAST_AREA) & (_area(target, triangles) > _LEAST_AREA)]
     if not len(triangles):
         return flow
-    corners = target[triangles, :2] * side - 0.5
-    low = np.floor(corners.min((0, 1))).astype(int) - 1
-    high = np.ceil(corners.max((0, 1))).astype(int) + 2
-    left, top = np.clip(low, 0, side)
-    right, bottom = np.clip(high, 0, side)
+    x, y, depth = np.take(target.T, triangles.T, axis=1)  # each (3, M)
+    corners = np.stack([x, y]) * side - 0.5
+    box = box_round(corners.reshape(2, -1).T, side, before=1, after=2)
+    if box is None:
+        return flow
+    left, top, right, bottom = box
     if right - left < 4 or bottom - top < 4:
         return flow
+    corners -= np.array([left, top])[:, None, None]
     # By depth: a nose may hide an eye.
-    index = rasterise(corners - [left, top], target[triangles, 2].mean(1), (bottom - top, right - left))
+    index = rasterise(corners.T, depth.mean(0), (bottom - top, right - left))
     affine, _ = affine_maps(target, source, triangles)
     scale, offset = units
     affine = affine * np.float32(scale) + np.float32([0, 0, offset])
-    a, b, c = np.moveaxis(affine, 0, -1)[:, :, index].swapaxes(0, 1)  # each (2, rows, columns); of -1, unused, the last
+    # Each (2, rows, columns); of -1, unused, the last.
+    a, b, c = np.take(np.moveaxis(affine, 0, -1), index, axis=2).swapaxes(0, 1)
     x = (np.arange(left, right, dtype=np.float32) + 0.5) / side
     y = (np.arange(top, bottom, dtype=np.float32)[:, None] + 0.5) / side
     part = flow[top:bottom, left:right]
     step = a * x + b * y + c - np.moveaxis(part, -1, 0)
-    fade = cv2.distanceTransform(np.pad(index >= 0, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    drawn = np.zeros((bottom - top + 2, right - left + 2), np.uint8)
+    drawn[1:-1, 1:-1] = index >= 0
+    fade = cv2.distanceTransform(drawn, cv2.DIST_L2, 3)[1:-1, 1:-1]
     width = np.linalg.norm(target[234] - target[454])
     weight = np.minimum(fade / np.float32(max(1.0, 0.5 * _REACH * width * side)), 1)
     # The coarse motion is right to a few cells; what is further off is a sliver seen edge-on.
@@ -79,5 +85,5 @@ def with_exact_eyes(
 
 def _area(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """(M,) signed area on the screen, crop units squared; > 0 where the camera sees the outside."""
-    a, b, c = (points[triangles[:, i], :2] for i in range(3))
-    return ((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) / 2
+    (ax, bx, cx), (ay, by, cy) = np.take(points[:, :2].T, triangles.T, axis=1)
+    return ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax)) / 2

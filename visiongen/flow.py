@@ -11,13 +11,14 @@ crop's resolution. `align_corners` is False in that convention.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
 import cv2
 import numpy as np
 
-from visiongen.drawing import SUBPIXEL, fixed
+from visiongen.drawing import SUBPIXEL, box_round, fixed
 from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_EYE, LEFT_IRIS, OUTER_LIPS, RIGHT_EYE, RIGHT_IRIS
 from visiongen.mouth import lacking, opening
 from visiongen.neck import Neck
@@ -54,6 +55,9 @@ _AT_THE_HEAD = 0.85
 """Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
 _FINER = 4  # times finer, small openings are drawn before they are averaged
+_FIVE = np.ones((5, 5), np.uint8)
+_LEVELS = np.arange(256, dtype=np.float32) / 255
+"""Of what is drawn in 8 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +122,9 @@ class MotionField:
         self.face_width = self._skull.face_width
         self._opening = opening(self.source, self.face_width)
         self._normals = _normals(self._skull.vertices[triangles().T])
+        self._middle = self.source[:468, :2].mean(0)
         self._outline = self._skull.silhouette(self._skull.vertices)
+        self._fixed_outline = fixed(self._outline * GRID)
         self._matte = None if matte is None else np.float32(matte)
         self._beyond = self._beyond_the_head()
         self._was = None if matte is None else self._where_the_head_was()
@@ -171,10 +177,11 @@ class MotionField:
                 -self._normals[2:],
                 np.clip(np.log(np.maximum(area_ratio, 1e-3)), -2, 2)[None],
             ]
-        ).astype(np.float32)[:, hit]
+        ).astype(np.float32)
+        table = np.take(table, hit, axis=1)
 
         here = _planes()
-        x, y = here.reshape(2, -1)[:, covered]
+        x, y = np.take(here.reshape(2, -1), covered, axis=1)
         head = self._continuation(vertices)
         self._neck.lay_under(head, rotation, translation, scale)
         for axis, (a, b, c) in enumerate(table[:6].reshape(2, 3, -1)):
@@ -182,29 +189,29 @@ class MotionField:
         # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.
         steps = [cv2.GaussianBlur(part, (0, 0), 0.8) for part in head - here]
 
-        maps = np.zeros((len(MAPS), GRID, GRID), np.float32)
+        maps = np.empty((len(MAPS), GRID, GRID), np.float32)
+        maps[:7] = 0
         maps[0].ravel()[covered] = hit < len(face_model().triangles)
         maps[1].ravel()[covered] = 1
         for channel, values in enumerate(table[10:], start=2):
             maps[channel].ravel()[covered] = values
             maps[channel] = cv2.blur(maps[channel], (3, 3))
-        maps[7:10] = drawn_maps(target)[1:]
+        _draw_features(target, maps[7:10])
         maps[10:12] = steps
 
         candidates = np.empty((len(CANDIDATES), GRID, GRID, 2), np.float32)
+        shift = self._middle - target[:468, :2].mean(0)
+        cv2.merge([here[axis] + steps[axis] for axis in range(2)], candidates[0])
         candidates[1] = pixel_centres(GRID)
-        for axis, shift in enumerate(self.source[:468, :2].mean(0) - target[:468, :2].mean(0)):
-            candidates[0, ..., axis] = here[axis] + steps[axis]
-            candidates[2, ..., axis] = here[axis] + np.float32(shift)
+        cv2.add(pixel_centres(GRID), (*shift, 0, 0), dst=candidates[2])
         prior, turned = self._prior(vertices), self._turned(rotation)
         person = np.maximum(maps[1], self._belongs(candidates[0], maps[1], target, turned))
-        held = self._held(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)), turned)
-        held *= 1 - cv2.dilate(np.maximum(maps[7], maps[8]), np.ones((5, 5)))  # eyes and mouth are the network's
-        for other in candidates[1:] if held.any() else ():
-            other += held[..., None] * (candidates[0] - other)
         vanished, beside = self._vanished(person)
-        if turned > 0:  # beside it its continuation would show the far side of the head once more
-            candidates[0] += (turned * beside)[..., None] * (candidates[1] - candidates[0])
+        held = np.zeros((GRID, GRID), np.float32)
+        if turned > 0:  # few frames; before, hair and cheeks are better known to the network
+            held = turned * _within(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)))
+            held *= 1 - cv2.dilate(np.maximum(maps[7], maps[8]), _FIVE)  # eyes and mouth are the network's
+            _overrule(candidates, held, turned * beside)
         return DenseMotion(candidates, prior, maps, vanished, held, self._lips(target, scale))
 
     def _belongs(self, head: np.ndarray, covered: np.ndarray, target: np.ndarray, turned: np.float32) -> np.ndarray:
@@ -227,26 +234,19 @@ class MotionField:
         """Share in [0, 1] of the turn at which the mesh overrules the network."""
         return np.float32(np.clip((self._skull.turned_away(rotation) - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1))
 
-    def _held(self, head: np.ndarray, turned: np.float32) -> np.ndarray:
-        """How far what is `head` is so surely: not at its rim, and not before the head has turned, when hair and cheeks
-        are better known to the network."""
-        if turned == 0:  # most frames
-            return np.zeros((GRID, GRID), np.float32)
-        return turned * cv2.GaussianBlur(cv2.erode(head.astype(np.float32), np.ones((5, 5))), (0, 0), 1.0)
-
     def _lips(self, target: np.ndarray, scale: float) -> np.ndarray:
         """Of a mouth that opens wide the network paints the lips away."""
         lips, share = np.zeros((GRID, GRID), np.float32), lacking(self._opening, opening(target, scale))
         if share > 0:
             cv2.fillPoly(lips, [fixed(target[list(OUTER_LIPS), :2] * GRID)], share, shift=SUBPIXEL)
-            lips = cv2.GaussianBlur(cv2.dilate(lips, np.ones((5, 5))), (0, 0), 1.2)
+            lips = cv2.GaussianBlur(cv2.dilate(lips, _FIVE), (0, 0), 1.2)
         return lips
 
     def _vanished(self, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where nothing that belongs to the person is now: where the head was, and elsewhere; without a matte nobody knows."""
         if self._matte is None:
             return np.zeros((GRID, GRID), np.float32), np.zeros((GRID, GRID), np.float32)
-        now = cv2.dilate(person, np.ones((5, 5)))  # the edges are the network's
+        now = cv2.dilate(person, _FIVE)  # the edges are the network's
         gone = cv2.GaussianBlur(1 - now, (0, 0), 0.8)
         return self._was * gone, (1 - self._was) * gone
 
@@ -255,21 +255,40 @@ class MotionField:
         outline = self._skull.silhouette(vertices)
         system = np.c_[outline, np.ones(len(outline))]
         affine = np.linalg.lstsq(system, self._outline, rcond=None)[0].T.astype(np.float32)  # (2, 3)
+        along, down, shift = affine.T[..., None, None]
         x, y = _planes()
-        return affine[:, 0, None, None] * x + affine[:, 1, None, None] * y + affine[:, 2, None, None]
+        continued = along * x[:1] + down * y[:, :1]  # rows and columns apart: the grid is regular
+        continued += shift
+        return continued
 
     def _prior(self, vertices: np.ndarray) -> np.ndarray:
         """Weights of the candidates: the head's motion where the head is *or was* (standing still there would leave a
         second head behind), fading to stillness."""
-        mask = np.zeros((GRID, GRID), np.uint8)
-        for outline in (self._skull.silhouette(vertices), self._outline):
-            cv2.fillPoly(mask, [fixed(outline * GRID)], 1, shift=SUBPIXEL)
-        distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3) / GRID
-        near = np.clip(1 - distance / (_FADE * self.face_width), 0, 1)
+        outside = np.ones((GRID, GRID), np.uint8)
+        for outline in (fixed(self._skull.silhouette(vertices) * GRID), self._fixed_outline):
+            cv2.fillPoly(outside, [outline], 0, shift=SUBPIXEL)
+        near = cv2.distanceTransform(outside, cv2.DIST_L2, 3)
+        near /= GRID
+        near /= _FADE * self.face_width
+        near = np.maximum(1 - near, 0)
         prior = np.zeros((len(CANDIDATES), GRID, GRID), np.float32)
-        prior[0] = near * near * (3 - 2 * near)
-        prior[1] = 1 - prior[0]
+        np.multiply(near * near, 3 - 2 * near, out=prior[0])
+        np.subtract(1, prior[0], out=prior[1])
         return prior
+
+
+def _overrule(candidates: np.ndarray, held: np.ndarray, beside: np.ndarray) -> None:
+    """Makes all `candidates` (3, G, G, 2), which are changed, the head's where it is `held`, and the head's own stillness
+    `beside` it, where its continuation would show its far side once more; both (G, G) in [0, 1]."""
+    head, still, _ = candidates
+    for other in candidates[1:]:
+        other += held[..., None] * (head - other)
+    head += beside[..., None] * (still - head)
+
+
+def _within(head: np.ndarray) -> np.ndarray:
+    """(G, G) float32: how surely what is `head` (G, G) is so: not at its rim."""
+    return cv2.GaussianBlur(cv2.erode(head.astype(np.float32), _FIVE), (0, 0), 1.0)
 
 
 def above_the_jaw(points: np.ndarray) -> np.ndarray:
@@ -282,31 +301,38 @@ def above_the_jaw(points: np.ndarray) -> np.ndarray:
 
 def drawn_maps(points: np.ndarray) -> np.ndarray:
     """`SOURCE_MAPS` of one face: (4, G, G) float32 in [0, 1], from landmarks (478, 3) in crop units."""
+    maps = np.empty((len(SOURCE_MAPS), GRID, GRID), np.float32)
+    face = np.zeros((GRID, GRID), np.uint8)
+    cv2.fillPoly(face, [fixed(points[list(FACE_OVAL), :2] * GRID)], 255, cv2.LINE_AA, shift=SUBPIXEL)
+    maps[0] = _LEVELS[face]
+    _draw_features(points, maps[1:])
+    return maps
+
+
+def _draw_features(points: np.ndarray, maps: np.ndarray) -> None:
+    """All of `SOURCE_MAPS` but the face, into (3, G, G) float32, from landmarks (478, 3) in crop units."""
     flat = points[:, :2]
-    maps = np.zeros((4, GRID, GRID), np.uint8)
-    cv2.fillPoly(maps[0], [fixed(flat[list(FACE_OVAL)] * GRID)], 255, cv2.LINE_AA, shift=SUBPIXEL)
-    for channel, rings in ((1, (INNER_LIPS,)), (2, (RIGHT_EYE, LEFT_EYE))):
+    drawn = np.zeros(maps.shape, np.uint8)
+    for channel, rings in ((0, (INNER_LIPS,)), (1, (RIGHT_EYE, LEFT_EYE))):
         for ring in rings:
-            _draw_small(maps[channel], flat[list(ring)])
+            _draw_small(drawn[channel], flat[list(ring)])
     for iris in (RIGHT_IRIS, LEFT_IRIS):
-        radius = np.linalg.norm(flat[list(iris[1:])] - flat[iris[0]], axis=1).mean() * GRID
-        centre = fixed(flat[iris[0]][None] * GRID)[0, 0]
-        if np.isfinite(radius):
-            cv2.circle(maps[3], centre, max(1, round(radius * 2**SUBPIXEL)), 255, -1, cv2.LINE_AA, shift=SUBPIXEL)
-    result = maps.astype(np.float32) / 255
-    result[3] *= result[2]  # lids cover the iris
-    return result
+        centre, *rim = flat[list(iris)].tolist()
+        radius = sum(math.dist(centre, point) for point in rim) / len(rim) * GRID
+        if math.isfinite(radius):
+            at = fixed(np.array([centre]) * GRID)[0, 0]
+            cv2.circle(drawn[2], at, max(1, round(radius * 2**SUBPIXEL)), 255, -1, cv2.LINE_AA, shift=SUBPIXEL)
+    cv2.LUT(drawn.reshape(1, -1), _LEVELS, maps.reshape(1, -1))
+    maps[2] *= maps[1]  # lids cover the iris
 
 
 def _draw_small(target: np.ndarray, ring: np.ndarray) -> None:
     """Adds a small opening (N, 2), crop units, to (G, G) uint8. OpenCV also fills the outline: a closed eye would keep half
     an open one's area. Finer pixels, finer outline; only where the opening is."""
-    if not np.isfinite(ring).all():
+    box = box_round(ring * GRID, GRID, before=1, after=1)
+    if box is None:
         return
-    left, top = np.clip(np.floor(ring.min(0) * GRID).astype(int) - 1, 0, GRID)
-    right, bottom = np.clip(np.ceil(ring.max(0) * GRID).astype(int) + 1, 0, GRID)
-    if right <= left or bottom <= top:
-        return
+    left, top, right, bottom = box
     fine = np.zeros((_FINER * (bottom - top), _FINER * (right - left)), np.uint8)
     corners = fixed(ring * (_FINER * GRID)) - np.array([left, top], np.int32) * (_FINER << SUBPIXEL)
     cv2.fillPoly(fine, [corners], 255, cv2.LINE_8, shift=SUBPIXEL)

@@ -7,6 +7,8 @@ them, in the light of the portrait's own lips and eyes, and only as far as the p
 
 from __future__ import annotations
 
+import math
+from functools import cache
 from typing import NamedTuple
 
 import cv2
@@ -18,8 +20,8 @@ from visiongen.landmarks import INNER_LIPS, OUTER_LIPS
 from visiongen.own_teeth import OwnTeeth
 from visiongen.pose import fit_head
 
-_UPPER = INNER_LIPS[:11]  # from the right corner over the upper lip to the left corner
-_LOWER = (INNER_LIPS[0], *INNER_LIPS[:9:-1])
+_UPPER = np.array(INNER_LIPS[:11])  # from the right corner over the upper lip to the left corner
+_LOWER = np.array((INNER_LIPS[0], *INNER_LIPS[:9:-1]))
 _MEETING = (13, 14)  # the middles of the inner lips
 _CORNERS = (61, 291)
 _CHIN = (152, 148, 377, 176, 400)
@@ -140,9 +142,9 @@ class MouthInterior:
         drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 0.25 * mm)) * _even(light, _EVEN * mm)
         _, inward = covered(canvas.placed(target[list(INNER_LIPS)]), canvas.shape)
         spread = _width(head) / self._width
-        shade = np.clip(inward / (_SHADE * mm * np.clip(spread**-2, *_DEEPER)), 0, 1)
-        darkest = _DARKEST * np.clip(spread, *_LIGHTER)
-        weight = np.clip((inward - _RIM * mm) / (_SOFT * mm), 0, 1)
+        shade = np.minimum(inward / (_SHADE * mm * _between(spread**-2, *_DEEPER)), 1)
+        darkest = _DARKEST * _between(spread, *_LIGHTER)
+        weight = np.minimum(np.maximum((inward - _RIM * mm) / (_SOFT * mm), 0), 1)
         drawn *= (darkest + (1 - darkest) * shade * (2 - shade))[..., None]
         if own:
             shown, there = self._own.draw(canvas, lambda points: placed(points, np.zeros(3))[0], jaw / self._mm)
@@ -155,25 +157,37 @@ class MouthInterior:
 
     def _draw_row(self, drawn: np.ndarray, light: np.ndarray, row: teeth.Teeth, placed, share: float) -> None:
         """Gums and teeth, those at the back first, and the `share` of the light that they get."""
-        outlines, bands, gums = (fixed(placed(part)[0]) for part in (row.outlines, row.bands, row.gums))
-        order = np.argsort(-placed(row.bands)[1].mean(1))
+        at, depth = placed(row.corners)
+        at, back = fixed(at), depth[:, teeth.BAND].mean(1)
+        gum, between, tooth = (colour.tolist() for colour in (_GUM * self._lips, _BETWEEN * self._tooth, self._tooth))
+        outlines, bands, gums = (at[:, part] for part in (teeth.OUTLINE, teeth.BAND, teeth.GUM))
+        whole = np.concatenate([bands[:, :2], gums[:, 2:]], axis=1)  # from the edge of a tooth up its gum
+        order = np.argsort(-back).tolist()
         for i in order:
-            _fill(drawn, gums[i], _GUM * self._lips)
-            _fill(drawn, bands[i], _BETWEEN * self._tooth)
+            _fill(drawn, gums[i], gum)
+            _fill(drawn, bands[i], between)
         for i in order:
-            _fill(drawn, outlines[i], self._tooth)
-            whole = np.concatenate([bands[i, :2], gums[i, 2:]])  # from the edge of a tooth up its gum
-            cv2.fillPoly(light, [whole], (share * float(row.light[i]), 1.0), cv2.LINE_8, SUBPIXEL)
+            _fill(drawn, outlines[i], tooth)
+            cv2.fillPoly(light, [whole[i]], (share * row.light[i], 1.0), cv2.LINE_8, SUBPIXEL)
 
     def _draw_tongue(self, drawn: np.ndarray, placed, jaw: np.ndarray) -> None:
         """A hump behind the lower teeth."""
-        turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-        hump = np.stack([17 * np.cos(turn), 5.5 + 8.5 * np.sin(turn), np.full(24, 16.0)], axis=-1)
-        _fill(drawn, fixed(placed(hump, jaw)[0]), _TONGUE * self._lips)
+        _fill(drawn, fixed(placed(_hump(), jaw)[0]), (_TONGUE * self._lips).tolist())
 
 
-def _fill(drawn: np.ndarray, corners: np.ndarray, colour: np.ndarray) -> None:
-    cv2.fillPoly(drawn, [corners], colour.tolist(), cv2.LINE_AA, SUBPIXEL)
+def _between(value: float, least: float, most: float) -> float:
+    return min(max(value, least), most)
+
+
+@cache
+def _hump() -> np.ndarray:
+    """(24, 3) outline of the tongue, in the frame of the mouth, mm."""
+    turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    return np.stack([17 * np.cos(turn), 5.5 + 8.5 * np.sin(turn), np.full(24, 16.0)], axis=-1)
+
+
+def _fill(drawn: np.ndarray, corners: np.ndarray, colour: list[float]) -> None:
+    cv2.fillPoly(drawn, [corners], colour, cv2.LINE_AA, SUBPIXEL)
 
 
 def _even(light: np.ndarray, sigma: float) -> np.ndarray:
@@ -203,19 +217,19 @@ def _width(head: np.ndarray) -> float:
 
 def opening(points: np.ndarray, face_width: float) -> float:
     """Largest gap of the inner lips of landmarks (478, 3), face widths."""
-    upper, lower = points[list(_UPPER), :2], points[list(_LOWER), :2]
-    return float(np.linalg.norm(upper - lower, axis=1).max() / face_width)
+    gap = points[_UPPER, :2] - points[_LOWER, :2]
+    return math.sqrt((gap * gap).sum(1).max()) / face_width
 
 
 def lacking(own: float, wanted: float) -> float:
     """How far a portrait whose mouth is open by `own` lacks what one shows that is open by `wanted`, face widths; in [0, 1]."""
-    wide = np.clip((wanted - _NARROW) / (_WIDE - _NARROW), 0, 1)
-    return float(wide * wide * (3 - 2 * wide) * np.clip(1 - 1.5 * own / max(wanted, 1e-6), 0, 1))
+    wide = min(max((wanted - _NARROW) / (_WIDE - _NARROW), 0.0), 1.0)
+    return wide * wide * (3 - 2 * wide) * min(max(1 - 1.5 * own / max(wanted, 1e-6), 0.0), 1.0)
 
 
 def further(own: float, wanted: float) -> float:
     """The same of a portrait that shows teeth: between those that stay and a lip that has gone nothing is like it."""
-    return float(np.clip((wanted - own) / max(_FURTHER[0], _FURTHER[1] * own), 0, 1))
+    return min(max((wanted - own) / max(_FURTHER[0], _FURTHER[1] * own), 0.0), 1.0)
 
 
 def lip_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -70,13 +70,14 @@ class Neck:
         share = np.clip((below[part] - _FROM) / (_TO - _FROM), 0, 1)
         share *= share * (3 - 2 * share)
 
+        # Still rows and columns: x (G,), y (rows, 1).
         x, y = (
-            (self._grid[axis, part] - np.float32(top[axis])) * np.float32(self._scale / scale)
-            + np.float32(self._top[axis])
-            for axis in range(2)
+            (at - np.float32(top[axis])) * np.float32(self._scale / scale) + np.float32(self._top[axis])
+            for axis, at in enumerate((self._grid[0, 0], self._grid[1, part, :1]))
         )
-        column, row = (np.clip(at * size, 0, size - 1).astype(np.intp) for at in (x, y))
-        hidden = np.where(self._head[row, column], self._edge[column] - y, np.float32(0))
+        column, row = (np.clip(at.ravel() * size, 0, size - 1).astype(np.intp) for at in (x, y))
+        head = np.take(np.take(self._head, row, axis=0), column, axis=1)
+        hidden = np.where(head, self._edge[column] - y, np.float32(0))
         deep = self._neck[column] & (hidden > _NEAR * unit)
         # Near its edge, what the head hides goes on from what is below it; farther in as well, where that is background.
         mirrored = y + hidden + _NEAR * unit * np.tanh(hidden / (_NEAR * unit))

@@ -6,8 +6,6 @@ triangles would cost more than the drawing, and threads would wait for each othe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 _FAR = 4.0
@@ -30,48 +28,62 @@ def rasterise(corners: np.ndarray, depth: np.ndarray, size: tuple[int, int]) -> 
     rows, columns = size
     order = np.argsort(-depth, kind="stable")
     x, y = (  # (3, M): one contiguous row for each corner
-        np.clip(corners[order, :, axis].T, -_FAR * length, (1 + _FAR) * length).astype(np.float32)
-        for axis, length in enumerate((columns, rows))
+        _within(np.take(plane, order, axis=1), -_FAR * length, (1 + _FAR) * length)
+        for plane, length in zip(np.asarray(corners, np.float32).T, (columns, rows))
     )
 
     # The rows of every triangle, one entry for each row of each.
-    low = np.maximum(np.ceil(y.min(0) - 0.5), 0).astype(np.int32)
-    high = np.minimum(np.floor(y.max(0) + 0.5), rows - 1).astype(np.int32)
-    which, row = _counted(high - low + 1)
-    row += low[which]
+    low = np.maximum(np.ceil(y.min(0) - np.float32(0.5)), 0).astype(np.intp)
+    high = np.minimum(np.floor(y.max(0) + np.float32(0.5)), rows - 1).astype(np.intp)
+    which, row = _counted(low, high)
 
     # Left and right end there: between the edges, each moved outward by half a pixel along its steeper axis.
-    left, right = x.min(0)[which] - 0.5, x.max(0)[which] + 0.5
-    for slope, origin in _half_planes(x, y):
-        a, b = slope
-        margin = 0.5 * np.maximum(np.abs(a), np.abs(b))
-        over = np.where(a == 0, np.inf, a)  # a level edge bounds the rows, which are chosen already
-        end = (-b / over)[which] * row + (-(margin + origin) / over)[which]
-        np.copyto(left, np.maximum(left, end), where=(a > 0)[which])
-        np.copyto(right, np.minimum(right, end), where=(a < 0)[which])
-    first = np.maximum(np.ceil(left), 0).astype(np.int32)
-    last = np.minimum(np.floor(right), columns - 1).astype(np.int32)
+    left, right = x.min(0)[which] - np.float32(0.5), x.max(0)[which] + np.float32(0.5)
+    a, b, origin = _half_planes(x, y)
+    margin = np.float32(0.5) * np.maximum(np.abs(a), np.abs(b))
+    over = np.where(a == 0, np.float32(np.inf), a)  # a level edge bounds the rows, which are chosen already
+    slopes, starts = -b / over, -(margin + origin) / over
+    line = row.astype(np.float64)
+    for end, narrower, edges, nowhere in (
+        (left, np.maximum, a > 0, -np.inf),
+        (right, np.minimum, a < 0, np.inf),
+    ):
+        for slope, start in zip(np.where(edges, slopes, 0), np.where(edges, starts, np.float32(nowhere))):
+            narrower(end, (slope[which] * line + start[which]).astype(np.float32), out=end)
+    first = np.maximum(np.ceil(left), 0).astype(np.intp)
+    last = np.minimum(np.floor(right), columns - 1).astype(np.intp)
 
-    span, step = _counted(last - first + 1)
-    index = np.full(rows * columns, -1, np.int32)
     # Where several want a pixel the last one gets it: NumPy assigns in order.
-    index[(row * columns + first)[span] + step] = order[which][span]
+    row *= columns
+    span, pixel = _counted(row + first, row + last)
+    index = np.full(rows * columns, -1, np.int32)
+    index[pixel] = order[which][span]
     return index.reshape(rows, columns)
 
 
-def _counted(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For counts 2, 0, 3: the numbers 0 0 2 2 2 of those counted and 0 1 0 1 2 of the single ones."""
-    counts = np.maximum(counts, 0)
-    which = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    return which, np.arange(len(which), dtype=np.int32) - (np.cumsum(counts, dtype=np.int32) - counts)[which]
+def _within(values: np.ndarray, least: float, most: float) -> np.ndarray:
+    """`values`, which are changed."""
+    np.maximum(values, np.float32(least), out=values)
+    return np.minimum(values, np.float32(most), out=values)
 
 
-def _half_planes(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-    """For each edge (a, b), c of the half-planes a x + b y + c >= 0 whose common part is the triangle; each (M,)."""
-    turned = np.where((x[1] - x[0]) * (y[2] - y[0]) < (x[2] - x[0]) * (y[1] - y[0]), -1, 1).astype(np.float32)
-    for i, j in ((0, 1), (1, 2), (2, 0)):
-        a, b = (y[i] - y[j]) * turned, (x[j] - x[i]) * turned
-        yield (a, b), -(a * x[i] + b * y[i])
+def _counted(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For ranges 3 to 4, 7 to 6 and 5 to 7: their numbers 0 0 2 2 2, and what is in them, 3 4 5 6 7."""
+    counts = np.maximum(last - first + 1, 0)
+    before = np.cumsum(counts)
+    which = np.repeat(np.arange(len(counts)), counts)
+    return which, np.arange(len(which)) + (first - before + counts)[which]
+
+
+def _half_planes(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each edge a, b, c of the half-planes a x + b y + c >= 0 whose common part is the triangle; each (3, M)."""
+    after = [1, 2, 0]
+    b, a = x[after] - x, y - y[after]
+    # The sign of its area tells which side is inside.
+    turned = np.where(b[0] * a[2] < b[2] * a[0], -1, 1).astype(np.float32)
+    a *= turned
+    b *= turned
+    return a, b, -(a * x + b * y)
 
 
 def affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,15 +95,27 @@ def affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -
         target, source: (N, 2 or more) vertices; only x and y count.
         triangles: (M, 3) indices.
     """
-    t, s = (points[:, :2].T.astype(np.float32)[:, triangles] for points in (target, source))  # (2, M, 3)
+    t, s = (
+        np.take(points[:, :2].T.astype(np.float32), triangles.T, axis=1) for points in (target, source)
+    )  # (2, 3, M)
     # Edges as the columns of 2 x 2 matrices, element by element: thousands of tiny products are slow one by one.
-    (a, b), (c, d) = np.moveaxis(t[..., 1:] - t[..., :1], -1, 1)
-    (e, f), (g, h) = np.moveaxis(s[..., 1:] - s[..., :1], -1, 1)
-    t_area, s_area = a * d - b * c, e * h - f * g
+    (a, b), (c, d) = t[:, 1:] - t[:, :1]
+    first, second = (s[:, i] - s[:, 0] for i in (1, 2))  # (2, M)
+    t_area, s_area = a * d - b * c, first[0] * second[1] - second[0] * first[1]
     flat = np.abs(t_area) < 1e-7
-    over = np.where(flat, 1, t_area)
-    linear = np.array([[e * d - f * c, f * a - e * b], [g * d - h * c, h * a - g * b]]) / over  # (2, 2, M)
-    linear[:, :, flat] = np.eye(2, dtype=np.float32)[..., None]
-    shift = s.mean(-1) - (linear * t.mean(-1)).sum(1)
+    affine = np.empty((2, 3, len(triangles)), np.float32)
+    linear = affine[:, :2]
+    np.subtract(first * d, second * c, out=linear[:, 0])
+    np.subtract(second * a, first * b, out=linear[:, 1])
+    linear /= np.where(flat, np.float32(1), t_area)
+    if flat.any():
+        linear[:, :, flat] = np.eye(2, dtype=np.float32)[..., None]
+    (x, y), middle = _middle(t), _middle(s)
+    np.subtract(middle, linear[:, 0] * x + linear[:, 1] * y, out=affine[:, 2])
     ratio = np.abs(t_area) / np.maximum(np.abs(s_area), 1e-9)
-    return np.moveaxis(np.concatenate([linear, shift[:, None]], axis=1), -1, 0), ratio
+    return np.moveaxis(affine, -1, 0), ratio
+
+
+def _middle(corners: np.ndarray) -> np.ndarray:
+    """(2, M) of the corners (2, 3, M) of triangles."""
+    return (corners[:, 0] + corners[:, 1] + corners[:, 2]) / np.float32(3)

@@ -52,18 +52,19 @@ _GAP = 0.12
 """Half of what separates two teeth, mm."""
 
 
+OUTLINE, BAND, GUM = slice(None, -8), slice(-8, -4), slice(-4, None)
+"""Of the corners of a tooth."""
+
+
 @dataclass(frozen=True, eq=False)
 class Teeth:
     """One row, in the frame of the mouth: x to the picture's right, y down, z away from the camera, mm; the origin is the
     middle of the line in which closed lips meet."""
 
-    outlines: np.ndarray
-    """(N, P, 3) the teeth's outlines."""
-    bands: np.ndarray
-    """(N, 4, 3) what is seen between each and its neighbours."""
-    gums: np.ndarray
-    """(N, 4, 3) what is above (below) each: the gum."""
-    light: np.ndarray
+    corners: np.ndarray
+    """(N, P, 3) of each tooth its `OUTLINE`, the `BAND` that is seen between it and its neighbours, and the `GUM` above (below)
+    it: together, because they are placed together."""
+    light: tuple[float, ...]
     """(N,) share of the light that each gets: less toward the back."""
 
 
@@ -82,7 +83,7 @@ def lower() -> Teeth:
 def _built(row: _Row, down: float) -> Teeth:
     """`down`: 1 where crowns point down, -1 where they point up."""
     angle, length = _arc(row)
-    outlines, bands, gums, light = [], [], [], []
+    corners, light = [], []
     at = 0.0
     for width, height, recess in zip(row.widths, row.heights, row.recess, strict=True):
         # A crown, from the gum round its edge and back: narrow at the neck, widest near the edge, with rounded corners.
@@ -91,16 +92,16 @@ def _built(row: _Row, down: float) -> Teeth:
         edge = row.edge - down * recess
         y = edge + down * height * (along - 1)
         # The gap is the same for all teeth.
-        outlines.append(_on_arc(row, angle, length, at + np.clip(across * width, _GAP, width - _GAP), y))
-        band = edge - down * height * np.array([0.12, 0.12, 0.9, 0.9])
-        bands.append(_on_arc(row, angle, length, at + np.array([0.0, width, width, 0.0]), band))
-        gum = edge - down * height * np.array([0.82, 0.82, 2.0, 2.0])
-        gums.append(_on_arc(row, angle, length, at + np.array([0.0, width, width, 0.0]), gum))
+        outline = _on_arc(row, angle, length, at + np.clip(across * width, _GAP, width - _GAP), y)
+        band, gum = (
+            _on_arc(row, angle, length, at + np.array([0.0, width, width, 0.0]), edge - down * height * np.array(level))
+            for level in ([0.12, 0.12, 0.9, 0.9], [0.82, 0.82, 2.0, 2.0])
+        )
+        corners.append(np.concatenate([outline, band, gum]))
         light.append(max(0.35, float(np.cos(np.interp(at + width / 2, length, angle)))))
         at += width
-    mirror = np.array([-1.0, 1.0, 1.0])
-    both = [np.concatenate([np.array(part), np.array(part) * mirror]) for part in (outlines, bands, gums)]
-    return Teeth(*both, np.array(light * 2))
+    half = np.array(corners)
+    return Teeth(np.concatenate([half, half * [-1.0, 1.0, 1.0]]), tuple(light * 2))
 
 
 def _arc(row: _Row) -> tuple[np.ndarray, np.ndarray]:

@@ -83,5 +83,6 @@ class Composer:
             cv2.split(warp_half_steps(self._crop, places)), light, self._background
         ):
             plane = cv2.accumulateProduct(still, background, own_light)  # added in place: few passes over the memory
-            planes.append(cv2.add(plane, cv2.multiply(moved, own, dtype=cv2.CV_32F), dtype=cv2.CV_8U))
+            # OpenCV converts bytes first far sooner than it multiplies bytes and floats.
+            planes.append(cv2.add(plane, cv2.multiply(np.float32(moved), own), dtype=cv2.CV_8U))
         return cv2.merge(planes, out)
