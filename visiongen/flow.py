@@ -157,8 +157,7 @@ class MotionField:
         corners = vertices[triangles().T]  # (3, M, 3)
         depth = corners[..., 2].mean(0)
         index = rasterise(corners[..., :2].swapaxes(0, 1) * GRID - 0.5, depth, (GRID, GRID)).ravel()
-        covered = np.flatnonzero(index >= 0)
-        hit = index[covered]
+        hit = index[covered := np.flatnonzero(index >= 0)]
 
         # What every covered pixel takes from its triangle, gathered at once: the map to the portrait, the bounds there, and
         # the surface. Plane by plane: interleaved channels cost twice the time.
