@@ -97,7 +97,7 @@ class MouthInterior:
         upper, lower = ((head[list(lip)] - self._origin) / self._mm for lip in (_UPPER, _LOWER))
         skin = float(cheek_colour(crop, source).mean())
         self._own = OwnTeeth(crop, upper, lower, lambda points: self._side * self._seen(points, pose)[:, :2], skin=skin)
-        self._tooth = tooth_colour(crop, source, self._lips) if self._own.colour is None else self._own.colour
+        self._tooth = tooth_colour(crop, source, self._lips)
 
     def __call__(self, target: np.ndarray, *, measured: bool = False) -> Piece | None:
         """What to lay over a frame, or None where the portrait itself shows enough.
@@ -137,8 +137,9 @@ class MouthInterior:
         self._draw_tongue(drawn, placed, _TONGUE_DOWN * jaw)
         drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 2.0 * mm))  # soft, and behind what has edges
         light = np.zeros((*canvas.shape, 2), np.float32)  # of the teeth, and where they are
-        self._draw_row(drawn, light, teeth.lower(), lambda points: placed(points, jaw), _LOWER_LIGHT)
-        self._draw_row(drawn, light, teeth.upper(), lambda points: placed(points, np.zeros(3)), 1.0)
+        tooth = self._own.colour if own else self._tooth
+        self._draw_row(drawn, light, teeth.lower(), lambda points: placed(points, jaw), _LOWER_LIGHT, tooth)
+        self._draw_row(drawn, light, teeth.upper(), lambda points: placed(points, np.zeros(3)), 1.0, tooth)
         drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 0.25 * mm)) * _even(light, _EVEN * mm)
         _, inward = covered(canvas.placed(target[list(INNER_LIPS)]), canvas.shape)
         spread = _width(head) / self._width
@@ -155,11 +156,13 @@ class MouthInterior:
         """(..., 3) crop units of points in the frame of the mouth, mm."""
         return (self._origin + self._mm * points) @ pose.rotation.T * pose.scale + pose.translation
 
-    def _draw_row(self, drawn: np.ndarray, light: np.ndarray, row: teeth.Teeth, placed, share: float) -> None:
-        """Gums and teeth, those at the back first, and the `share` of the light that they get."""
+    def _draw_row(
+        self, drawn: np.ndarray, light: np.ndarray, row: teeth.Teeth, placed, share: float, white: np.ndarray
+    ):
+        """Gums and teeth of this colour (3,), those at the back first, and the `share` of the light that they get."""
         at, depth = placed(row.corners)
         at, back = fixed(at), depth[:, teeth.BAND].mean(1)
-        gum, between, tooth = (colour.tolist() for colour in (_GUM * self._lips, _BETWEEN * self._tooth, self._tooth))
+        gum, between, tooth = (colour.tolist() for colour in (_GUM * self._lips, _BETWEEN * white, white))
         outlines, bands, gums = (at[:, part] for part in (teeth.OUTLINE, teeth.BAND, teeth.GUM))
         whole = np.concatenate([bands[:, :2], gums[:, 2:]], axis=1)  # from the edge of a tooth up its gum
         order = np.argsort(-back).tolist()

@@ -42,9 +42,9 @@ _BEHIND = ((0.04, 0.06, 0.15), (0.35, 0.4, 0.3), (0.95, 0.5, 0.3))
 shows their colour, as a share of the way from the silhouette back to the oval."""
 _HAIR = 0.45
 """Behind the head there is hair: its colours come from no lower than this, of 1 (straight up); ears are below."""
-_JAW, _AT_THE_JAW = (0.1, 0.4), 0.7
-"""Downward share of a direction from which, and to which, the colours beside a jaw are taken nearer to it, by this share of the
-way: farther out are collars and hair that stay where they are."""
+_FAIRLY_FAR, _JAW, _AT_THE_JAW = (12.0, 28.0), (0.1, 0.4), 0.7
+"""Degrees between which, and downward shares of a direction between which, the colours beside a jaw are taken nearer to it, by
+this share of the way: farther out are collars and hair that stay where they are."""
 _TURNED = 20.0
 """Degrees from the portrait's pose at which all colours of what it does not show have changed to the hair's."""
 _FAR = (25.0, 45.0)
@@ -160,7 +160,7 @@ class Skull:
         self.vertices = self.posed(self.source, *self._pose)
         """(N, 3) of the portrait itself, crop units."""
         self._unseen = self._colours_of_the_unseen(matte) - self.vertices[:, :2]
-        self._smooth_cheeks = self._inward()
+        self._smooth_cheeks, self._clear_jaw = self._inward(), self._up_to_the_jaw()
         self._corners_outward = self._beyond_the_corners()
 
     def posed(self, points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float) -> np.ndarray:
@@ -183,9 +183,8 @@ class Skull:
         """
         cosine = (np.trace(rotation @ self._pose[0].T) - 1) / 2
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-        share, far = np.clip(angle / _TURNED, 0, 1), np.clip((angle - _FAR[0]) / (_FAR[1] - _FAR[0]), 0, 1)
-        hidden = share * share * (3 - 2 * share) * self._unseen
-        texture = self.vertices[:, :2] + hidden + far * far * (3 - 2 * far) * self._smooth_cheeks
+        texture = self.vertices[:, :2] + _rising(angle, (0, _TURNED)) * self._unseen
+        texture += _rising(angle, _FAR) * self._smooth_cheeks + _rising(angle, _FAIRLY_FAR) * self._clear_jaw
         inward = 0.5 * (_mouth_width(self.source, self.face_width) - _mouth_width(points, scale))
         if inward > 0:
             texture[:468] += min(_OUTWARD * inward, _MOST_OUTWARD) * self._corners_outward
@@ -243,11 +242,6 @@ class Skull:
             ring = _ring(flat, number)
             hidden = [cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in ring]
             ring[hidden] = (edge + back * (oval - edge))[hidden]
-        oval = self.source[list(FACE_OVAL), :2]
-        below = np.clip((_directions()[0][:, 1:] - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1)
-        for number in range(len(_OUT)):
-            ring = _ring(flat, number)
-            ring += _AT_THE_JAW * below * (oval - ring)
         if matte is not None:
             rim = np.r_[_rim_of_face(), 468 : 468 + len(_OUT) * len(FACE_OVAL)]
             flat[rim] = self._within_person(matte, flat[rim])
@@ -260,6 +254,15 @@ class Skull:
         way = centre - self.source[:468, :2]
         way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
         steps[:468] = _cheek()[:, None] * self.face_width * way
+        return steps
+
+    def _up_to_the_jaw(self) -> np.ndarray:
+        """(N, 2) steps from the rings beside a jaw, but not below the chin, nearer to the oval, see `_JAW`."""
+        steps, oval = np.zeros((len(self.vertices), 2)), self.source[list(FACE_OVAL), :2]
+        aside, down = np.split(_directions()[0], 2, axis=1)
+        below = np.clip((down - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1) * np.clip(3 * np.abs(aside) - 0.75, 0, 1)
+        for number in range(len(_OUT)):
+            _ring(steps, number)[:] = _AT_THE_JAW * below * (oval - _ring(self.vertices, number)[:, :2])
         return steps
 
     def _beyond_the_corners(self) -> np.ndarray:
@@ -279,6 +282,12 @@ class Skull:
         inside = _person(matte, points + (steps - _DEEP) * inward)
         found = np.where(inside.any(0), np.argmax(inside, axis=0), 0)
         return points + steps[found, :, 0] * inward
+
+
+def _rising(value: float, ends: tuple[float, float]) -> float:
+    """0 below the first end, 1 above the second, smooth between them."""
+    share = min(max((value - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
+    return share * share * (3 - 2 * share)
 
 
 def _mouth_width(points: np.ndarray, scale: float) -> float:
