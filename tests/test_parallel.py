@@ -9,7 +9,7 @@ import cv2
 import pytest
 import torch
 
-from visiongen.generators.parallel import cores, in_order
+from visiongen.generators.parallel import cores, in_order, meanwhile
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +88,29 @@ def test_workers_compute_in_the_callers_precision():
         inside = list(in_order(lambda _: torch.is_autocast_enabled("cpu"), range(3)))
     assert inside == [True] * 3
     assert list(in_order(lambda _: torch.is_autocast_enabled("cpu"), range(3))) == [False] * 3
+
+
+def test_work_goes_on_while_something_else_is_computed():
+    here, there = threading.Event(), threading.Event()
+
+    def work() -> tuple[int, int]:
+        there.set()
+        assert here.wait(10), "nothing happens meanwhile"
+        return torch.get_num_threads(), threading.get_ident()
+
+    with meanwhile(work) as result:
+        assert there.wait(10)
+        here.set()
+        threads, thread = result()
+    assert threads == 2 and thread != threading.get_ident()
+    with torch.autocast("cpu", dtype=torch.bfloat16), meanwhile(lambda: torch.is_autocast_enabled("cpu")) as result:
+        assert result()
+
+
+def test_an_error_of_such_work_is_raised_where_its_result_is_wanted():
+    def work() -> None:
+        raise ValueError("no")
+
+    with meanwhile(work) as result, pytest.raises(ValueError, match="no"):
+        result()
+    assert not [one for one in threading.enumerate() if one.name.startswith("meanwhile")]

@@ -10,7 +10,7 @@ import pytest
 from builders import astronaut_portrait, moving_head, write_clip
 
 from visiongen.flow import GRID, MAPS, MotionField, pixel_centres
-from visiongen.generators.driver import driver_frames, laid_over
+from visiongen.generators.driver import driver_frames, laid_over, resized
 from visiongen.generators.targets import source_landmarks
 from visiongen.pipeline import extract_motion, fit_motion, prepare_portrait, render
 from visiongen.plugins import choose, load
@@ -96,33 +96,30 @@ def clip_of_portrait(tmp_path_factory):
 
 
 def fitted(path, picture, **settings):
-    portrait, motion = fit_motion(
-        prepare_portrait(picture), extract_motion(path), MotionSettings(mode="absolute", **settings)
-    )
-    small = cv2.resize(portrait.crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return portrait, motion, small
+    return fit_motion(prepare_portrait(picture), extract_motion(path), MotionSettings(mode="absolute", **settings))
 
 
 def test_a_frame_of_the_clip_is_registered(clip_of_portrait):
     path, frames = clip_of_portrait
-    portrait, motion, small = fitted(path, frames[0])
-    with driver_frames(portrait, motion, picture=small) as driver:
+    portrait, motion = fitted(path, frames[0])
+    with driver_frames(portrait, motion) as driver:
         dense = MotionField(source_landmarks(portrait)).towards(source_landmarks(portrait)[None].repeat(3, 0))
+        small = resized(portrait.crop, SIDE)
         result = [registered(d, small, seen) for d, seen in zip(dense, driver.frames(motion.times[:3]), strict=True)]
     assert all(d.prior[2].mean() > 0.5 for d in result)
 
 
 def test_a_clip_that_breaks_off_gives_fewer_frames(clip_of_portrait):
     path, frames = clip_of_portrait
-    portrait, motion, small = fitted(path, frames[0])
-    with driver_frames(portrait, motion, picture=small) as driver:
+    portrait, motion = fitted(path, frames[0])
+    with driver_frames(portrait, motion) as driver:
         seen = driver.frames(np.array([6, 7, 8]) / 25)
     assert len(seen) == 2 and all(frame.shape == (SIDE, SIDE, 3) for frame in seen)
 
 
 def test_where_the_clip_breaks_off_frames_follow_the_landmarks(clip_of_portrait):
     path, frames = clip_of_portrait
-    portrait, motion, _ = fitted(path, frames[0])
+    portrait, motion = fitted(path, frames[0])
     index = np.r_[np.arange(len(motion)), [len(motion) - 1] * 6]
     per_frame = {
         name: getattr(motion, name)[index] for name in ("rotation", "translation", "scale", "offsets", "visible")
@@ -134,13 +131,13 @@ def test_where_the_clip_breaks_off_frames_follow_the_landmarks(clip_of_portrait)
 
 def test_somebody_else_is_not_registered(clip_of_portrait):
     path, _ = clip_of_portrait
-    portrait, motion, small = fitted(path, sample("painting.png"))
-    assert driver_frames(portrait, motion, picture=small) is None
+    portrait, motion = fitted(path, sample("painting.png"))
+    assert driver_frames(portrait, motion) is None
 
 
 def test_a_motion_without_pixels_is_not_registered(clip_of_portrait):
     path, frames = clip_of_portrait
-    portrait, motion, small = fitted(path, frames[0])
-    assert driver_frames(portrait, replace(motion, clip=None), picture=small) is None
+    portrait, motion = fitted(path, frames[0])
+    assert driver_frames(portrait, replace(motion, clip=None)) is None
     gone = replace(motion.clip, path=path.with_name("gone.mp4"))
-    assert driver_frames(portrait, replace(motion, clip=gone), picture=small) is None
+    assert driver_frames(portrait, replace(motion, clip=gone)) is None

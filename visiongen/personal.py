@@ -24,8 +24,8 @@ from visiongen.datatypes import Portrait
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.faces import Face, make_portrait
 from visiongen.flow import GRID
+from visiongen.generators.driver import resized
 from visiongen.generators.targets import to_crop_units
-from visiongen.generators.vae_gan import resized
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE
 from visiongen.motion import place

@@ -72,14 +72,13 @@ class DriverFrames:
         self.close()
 
 
-def driver_frames(portrait: Portrait, motion: MotionTrack, *, picture: np.ndarray) -> DriverFrames | None:
+def driver_frames(portrait: Portrait, motion: MotionTrack) -> DriverFrames | None:
     """The driving frames, if the portrait can be registered with them: if it is a frame of the clip, or as good as one,
     and moves as the driver does.
 
     Args:
         portrait: As it is rendered.
         motion: Fitted to it.
-        picture: (SIDE, SIDE, 3) uint8, its crop.
     Returns:
         None where there is no clip, or it shows another person or place.
     """
@@ -87,14 +86,14 @@ def driver_frames(portrait: Portrait, motion: MotionTrack, *, picture: np.ndarra
     if clip is None or len(motion) < 2:
         return None
     try:
-        crop_from_driver = _alignment(clip, portrait, motion, picture)
+        crop_from_driver = _alignment(clip, portrait, motion)
     except MediaError as error:  # a template outlives its clip
         logger.debug("no registration: %s", error)
         return None
     return None if crop_from_driver is None else DriverFrames(clip, crop_from_driver)
 
 
-def _alignment(clip: DrivingClip, portrait: Portrait, motion: MotionTrack, picture: np.ndarray) -> np.ndarray | None:
+def _alignment(clip: DrivingClip, portrait: Portrait, motion: MotionTrack) -> np.ndarray | None:
     linear, shift = portrait.image_from_crop[:, :2], portrait.image_from_crop[:, 2]
     scale = SIDE / portrait.crop.shape[0]
     crop_linear = np.linalg.inv(linear) * scale
@@ -117,7 +116,7 @@ def _alignment(clip: DrivingClip, portrait: Portrait, motion: MotionTrack, pictu
                 crop_from_driver = exact
         head = np.zeros((SIDE, SIDE), np.float32)
         cv2.fillConvexPoly(head, cv2.convexHull(np.round(source).astype(np.int32)), 1.0)
-        if likeness(picture, laid_over(frame, crop_from_driver), head) < ALIKE:
+        if likeness(resized(portrait.crop, SIDE), laid_over(frame, crop_from_driver), head) < ALIKE:
             return None
         for i in np.linspace(0, len(motion) - 1, _LOOKS).astype(int):
             seen = _seen(clip, motion, i, mesh)
@@ -141,6 +140,12 @@ def _similarity(target: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(2, 3) similarity that takes `points` to `target`, over what an expression hardly moves."""
     rotation, translation, scale = fit_similarity(target[None], points, face_model().stability[:468])
     return np.c_[scale[0] * rotation[0], translation[0]]
+
+
+def resized(picture: np.ndarray, size: int) -> np.ndarray:
+    """A square picture (side, side, 3) at (size, size, 3)."""
+    shrinks = picture.shape[0] > size
+    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
 def laid_over(frame: np.ndarray, crop_from_driver: np.ndarray) -> np.ndarray:

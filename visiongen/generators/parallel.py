@@ -54,6 +54,18 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
         torch.set_num_threads(threads)  # threads made later take over the number that was set last
 
 
+@contextlib.contextmanager
+def meanwhile(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
+    """``work()`` in a thread of its own while the block computes something else.
+
+    Returns:
+        A function that waits for it and gives its result, or raises its error.
+    """
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(1, "meanwhile", initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+        yield pool.submit(_as_here(lambda _: work()), None).result
+
+
 _opencv_lock = threading.Lock()
 _opencv_users, _opencv_threads = 0, 0
 

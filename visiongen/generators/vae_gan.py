@@ -16,11 +16,11 @@ from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.feedback import correction
 from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps
 from visiongen.generators.composer import Composer
-from visiongen.generators.driver import DriverFrames, driver_frames
+from visiongen.generators.driver import DriverFrames, driver_frames, resized
 from visiongen.generators.inner_maps import inner_maps
 from visiongen.generators.matte import own_part, portrait_matte
 from visiongen.generators.options import VaeGanOptions
-from visiongen.generators.parallel import in_order
+from visiongen.generators.parallel import in_order, meanwhile
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.hookspecs import InnerMap
 from visiongen.memory import keep_freed_memory
@@ -48,15 +48,15 @@ class VaeGanGenerator:
 
     def render(self, portrait: Portrait, motion: MotionTrack) -> Iterator[FrameBatch]:
         """See `visiongen.hookspecs.Generator`."""
-        prepared = self._prepare(portrait)
-        with self._driver(prepared, motion) as driver:
+        prepared, found = self._ready(portrait, motion)
+        with found as driver:
             yield from self._render(prepared, motion, driver)
 
     def render_frame(self, portrait: Portrait, motion: MotionTrack, frame: int) -> FrameBatch:
         """See `visiongen.hookspecs.FrameGenerator`."""
         prepared, part = self._prepare(portrait), slice(frame, frame + 1)
         if prepared.aligned is None or prepared.aligned[0] is not motion:  # looking for it takes longer than a frame
-            with self._driver(prepared, motion) as found:
+            with self._driver(portrait, motion) as found:
                 prepared.aligned = motion, None if found is None else found.crop_from_driver
         seen, crop_from_driver = [], prepared.aligned[1]
         if crop_from_driver is not None:
@@ -64,8 +64,17 @@ class VaeGanGenerator:
                 seen = driver.frames(motion.times[part])
         return self._batch(prepared, target_landmarks(portrait, motion, part), motion.times[part], seen)
 
-    def _driver(self, prepared: _PreparedPortrait, motion: MotionTrack) -> DriverFrames | nullcontext[None]:
-        found = driver_frames(prepared.portrait, motion, picture=prepared.small) if self._options.register else None
+    def _ready(
+        self, portrait: Portrait, motion: MotionTrack
+    ) -> tuple[_PreparedPortrait, DriverFrames | nullcontext[None]]:
+        """The portrait, prepared, and what `_driver` finds: at once where both take time, since somebody waits for a frame."""
+        if self._prepared is not None and self._prepared.portrait is portrait:
+            return self._prepared, self._driver(portrait, motion)
+        with meanwhile(lambda: self._driver(portrait, motion)) as driver:
+            return self._prepare(portrait), driver()
+
+    def _driver(self, portrait: Portrait, motion: MotionTrack) -> DriverFrames | nullcontext[None]:
+        found = driver_frames(portrait, motion) if self._options.register else None
         return found or nullcontext()
 
     def _render(
@@ -107,7 +116,7 @@ class VaeGanGenerator:
         part = slice(frame, frame + 1)
         targets = target_landmarks(portrait, motion, part)
         dense = prepared.field.towards(targets)
-        with self._driver(prepared, motion) as driver:
+        with self._driver(portrait, motion) as driver:
             if driver:
                 seen = driver.frames(motion.times[part])
                 dense = prepared.registered(dense, seen) or dense
@@ -188,12 +197,13 @@ class _PreparedPortrait:
         self.source = source_landmarks(portrait)
         self.small = small = resized(portrait.crop, SIZE)
         matte = portrait_matte(portrait, GRID)
-        self.field = MotionField(self.source, matte)
-        self.other_side = OtherSide(self.source, matte)
-        self._own = own_part(portrait, GRID)
-        self._background = still_background(portrait.crop, matte)
-        self.composer = Composer(portrait.crop, self._background, self.source)
-        self.code = generator.encode(small, drawn_maps(self.source), matte)
+        with meanwhile(lambda: generator.encode(small, drawn_maps(self.source), matte)) as code:
+            self.field = MotionField(self.source, matte)
+            self.other_side = OtherSide(self.source, matte)
+            self._own = own_part(portrait, GRID)
+            self._background = still_background(portrait.crop, matte)
+            self.composer = Composer(portrait.crop, self._background, self.source)
+            self.code = code()
         self.aligned: tuple[MotionTrack, np.ndarray | None] | None = None
         """The motion of which a single frame was asked for last, and `DriverFrames.crop_from_driver` for it."""
 
@@ -207,9 +217,3 @@ class _PreparedPortrait:
         if self.portrait.crop.shape[0] == SIZE:
             return self.composer
         return Composer(self.small, resized(self._background, SIZE), self.source)
-
-
-def resized(picture: np.ndarray, size: int) -> np.ndarray:
-    """A square picture (side, side, 3) at (size, size, 3)."""
-    shrinks = picture.shape[0] > size
-    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
