@@ -68,7 +68,7 @@ def test_two_runs_side_by_side(studio, finished_run, second_run):
         second_run.id,
     )
     differing, scores = tables(app)
-    assert differing[1:] == [["motion pose", "1", "0"]]
+    assert differing[1:] == [["Pose", "1", "0"]]
     assert scores[0] == ["Score", "A", "B", "B − A", "Better"]
     expected = score_rows(finished_run, second_run)
     assert scores[1::2] == [[row["Score"], *(shown(row[head]) for head in scores[0][1:])] for row in expected]
@@ -156,15 +156,15 @@ def test_settings_that_differ_are_named(finished_run):
     )
     found = settings_that_differ(settings, other)
     assert found == {
-        "generator": ("warp", "vae-gan"),
+        "Generator": ("warp", "vae-gan"),
         "vae-gan batch": ("default", "2"),
-        "enhancers": ("–", "sharpen"),
-        "size": ("256", "–"),
+        "Enhancers": ("none", "sharpen"),
+        "Longer side, px": ("256", "as the picture"),
     }
     # Files are told by the names the user knows, not by where they are kept.
     other = settings.replace(portrait="/kept/ab12.png", portrait_name="me.png", driving="/kept/cd34.mp4")
     found = settings_that_differ(settings, other)
-    assert found == {"portrait": ("cartoon.png", "me.png"), "driving": ("driving.mp4", "another driving.mp4")}
+    assert found == {"Portrait": ("cartoon.png", "me.png"), "Driving clip": ("driving.mp4", "another driving.mp4")}
 
 
 def test_the_better_run_is_named_by_the_direction_of_a_score(finished_run):
