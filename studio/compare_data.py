@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from studio.frame_pack import FramePack
-from studio.measurements import heading, of_run, ordered, score_of
+from studio.measurements import heading, of_run, ordered, score_of, score_text
 from studio.same_inputs import content_of
 from studio.setting_words import label_of, value_text
 from studio.settings import Settings
@@ -72,19 +72,18 @@ def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return flat
 
 
-def score_rows(one: Run, other: Run) -> list[dict[str, Any]]:
-    """A row for every score that either run has: name, both values, their difference, and which is better."""
+def score_rows(one: Run, other: Run) -> list[dict[str, str]]:
+    """A row for every score that either run has: name, both values, their difference, and which is better, as text."""
     first, second = of_run(one).scores, of_run(other).scores
     rows = []
     for name in ordered({*first, *second}):
         a, b = first.get(name), second.get(name)
-        digits = score_of(name).digits
         rows.append(
             {
                 "Score": heading(name),
-                "A": None if a is None else round(a, digits),
-                "B": None if b is None else round(b, digits),
-                "B − A": None if a is None or b is None else round(b - a, digits),
+                "A": score_text(name, a),
+                "B": score_text(name, b),
+                "B − A": score_text(name, None if a is None or b is None else b - a),
                 "Better": _better(a, b, name),
                 "Meaning": score_of(name).summary,
             }
