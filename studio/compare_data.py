@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from studio.frame_pack import FramePack
-from studio.measurements import heading, of_run, ordered, score_of
+from studio.measurements import heading, of_run, ordered, score_of, score_text
 from studio.same_inputs import content_of
+from studio.setting_words import label_of, value_text
 from studio.settings import Settings
 from studio.store import Run
 
@@ -39,7 +40,7 @@ def same_input(one: Run, other: Run) -> bool:
 
 
 def settings_that_differ(one: Settings, other: Settings) -> dict[str, tuple[str, str]]:
-    """Setting -> what it is in both, as text; only those that differ."""
+    """Setting -> what it is in both, in words; only those that differ."""
     first, second = _flat(one.to_dict()), _flat(other.to_dict())
     names = [name for name in dict.fromkeys([*first, *second]) if name not in _NOT_SETTINGS]
     found = {}
@@ -51,7 +52,7 @@ def settings_that_differ(one: Settings, other: Settings) -> dict[str, tuple[str,
             a, b = getattr(one, f"{name}_name"), getattr(other, f"{name}_name")
             b = f"another {b}" if a == b else b
         if a != b:
-            found[name.replace("_", " ")] = (_text(a), _text(b))
+            found[label_of(name)] = (value_text(name, a), value_text(name, b))
     return found
 
 
@@ -71,25 +72,18 @@ def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return flat
 
 
-def _text(value: Any) -> str:
-    if value is None or value == () or value == []:
-        return "–"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def score_rows(one: Run, other: Run) -> list[dict[str, Any]]:
-    """A row for every score that either run has: name, both values, their difference, and which is better."""
+def score_rows(one: Run, other: Run) -> list[dict[str, str]]:
+    """A row for every score that either run has: name, both values, their difference, and which is better, as text."""
     first, second = of_run(one).scores, of_run(other).scores
     rows = []
     for name in ordered({*first, *second}):
         a, b = first.get(name), second.get(name)
-        digits = score_of(name).digits
         rows.append(
             {
                 "Score": heading(name),
-                "A": None if a is None else round(a, digits),
-                "B": None if b is None else round(b, digits),
-                "B − A": None if a is None or b is None else round(b - a, digits),
+                "A": score_text(name, a),
+                "B": score_text(name, b),
+                "B − A": score_text(name, None if a is None or b is None else b - a),
                 "Better": _better(a, b, name),
                 "Meaning": score_of(name).summary,
             }

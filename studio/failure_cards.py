@@ -13,6 +13,7 @@ import streamlit as st
 
 from studio.restoring import RESTORE
 from studio.session import get_queue, open_page, session_id
+from studio.setting_words import without_flags
 from studio.settings import Settings
 from studio.store import Run
 from visiongen.diagnostics import Problem
@@ -97,7 +98,8 @@ def card(run: Run, problem: Problem, number: int) -> None:
             seconds = f"{problem.first / float(run.fps):.2f}–{(problem.last + 1) / float(run.fps):.2f} s"
             st.markdown(f":{colour}-badge[{word} · {problem.severity:.0%}] {span}, {seconds}, worst at {problem.peak}")
             st.markdown(
-                f"**Seen.** {problem.seen}  \n**Why it matters.** {problem.why}  \n**What to do.** {problem.change}"
+                f"**Seen.** {problem.seen}  \n**Why it matters.** {problem.why}  \n**What to do.** "
+                f"{without_flags(problem.change)}"
             )
         with actions:
             if problem.remedy is not None:

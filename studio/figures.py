@@ -120,9 +120,8 @@ def rows_figure(
     for number, row in enumerate(rows.values(), 1):
         for name, values in row.items():
             index = names.index(name)
-            line = _line(
-                times, values, name=name, colour=PALETTE[index % len(PALETTE)], dash=_DASHES[index % 2], unit=unit
-            )
+            dash = _DASHES[index % 2] if len(row) > 1 else _DASHES[0]  # one line alone needs none to be told
+            line = _line(times, values, name=name, colour=PALETTE[index % len(PALETTE)], dash=dash, unit=unit)
             line.showlegend = number == next(i for i, other in enumerate(rows.values(), 1) if name in other)
             figure.add_trace(line, row=number, col=1)
     # Beside a row a long title runs into those of the rows above and below.

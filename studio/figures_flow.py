@@ -131,6 +131,6 @@ def _png(picture: np.ndarray) -> str:
 
 
 def _as_square(figure: go.Figure) -> None:
-    hidden = {"showgrid": False, "zeroline": False, "showticklabels": False}
+    hidden = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": ""}
     figure.update_xaxes(range=[0, 1], constrain="domain", **hidden)
     figure.update_yaxes(range=[1, 0], scaleanchor="x", scaleratio=1, constrain="domain", **hidden)

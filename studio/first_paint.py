@@ -1,7 +1,9 @@
-"""Something to see at once: the browser paints the studio's name while it still reads Streamlit's megabytes of script."""
+"""What is put into Streamlit's page on its way: something to see at once, while the browser still reads megabytes of script,
+and a shortcut that works wherever the focus is."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 _ROOT = b'<div id="root">'
@@ -20,6 +22,7 @@ _FIRST = """
 </style>
 <div class="opening" role="status"><strong>VisionGen 3D</strong><i></i><span>The studio is opening …</span></div>
 """
+_SHORTCUT = Path(__file__).with_name("components").joinpath("shortcut.js").read_text(encoding="utf-8")
 
 
 class FirstPaint:
@@ -56,7 +59,8 @@ def with_first_content(page: bytes) -> bytes:
     """The bytes of Streamlit's page with something to see in it; other pages as they are."""
     if _ROOT not in page:
         return page
-    page = page.replace(_ROOT, _ROOT + _FIRST.encode(), 1)
+    first = f"{_FIRST}<script>{_SHORTCUT}</script>"
+    page = page.replace(_ROOT, _ROOT + first.encode(), 1)
     return page.replace(_TITLE, b"<title>VisionGen 3D</title>", 1)
 
 

@@ -103,7 +103,7 @@ def _choice(option: OptionField, label: str, common: dict[str, Any]) -> Any:
     shown = lambda one: "automatic" if one is None else str(one)  # noqa: E731
     if len(choices) <= _FEW and not option.optional:
         return st.segmented_control(label, choices, format_func=shown, required=True, **common)
-    return st.selectbox(label, choices, format_func=shown, **common)
+    return st.selectbox(label, choices, format_func=shown, placeholder=shown(None), **common)
 
 
 def _number(option: OptionField, label: str, common: dict[str, Any]) -> Any:

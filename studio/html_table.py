@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 _STYLE = """
 <style>
+.small-table { overflow-x: auto; }
 .small-table table { width: 100%; border-collapse: collapse; font-size: .875rem; }
 .small-table :is(th, td) { padding: .4rem .6rem; text-align: left; vertical-align: top; font-weight: 400; border: 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: anywhere; }
@@ -16,6 +17,9 @@ _STYLE = """
   color: color-mix(in srgb, currentColor 70%, transparent); }
 .small-table .numbers :is(th, td):not(:first-child) { text-align: right; white-space: nowrap; overflow-wrap: normal;
   font-variant-numeric: tabular-nums; width: 1%; }
+@media (max-width: 640px) {
+  .small-table .numbers thead th:not(:first-child) { white-space: normal; vertical-align: bottom; }
+}
 </style>
 """
 

@@ -67,6 +67,12 @@ def heading(name: str) -> str:
     return f"{title}{f', {score.unit}' if score.unit else ''}{arrow}"
 
 
+def score_text(name: str, value: float | None, *, more: int = 0) -> str:
+    """A score as text, with `more` digits than usual; "–" where it was not measured."""
+    digits = score_of(name).digits + more
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"  # no minus before zero
+
+
 def ordered(names: Iterable[str]) -> list[str]:
     """Score names, the most telling first."""
     known = set(names)

@@ -15,6 +15,7 @@ import streamlit as st
 from studio.components.piece import piece_player
 from studio.components.recorder import recorder
 from studio.session import get_queue, get_store, session_id
+from studio.settings import with_name
 from studio.uploads import (
     MAX_PICTURE_BYTES,
     MAX_VIDEO_BYTES,
@@ -147,7 +148,7 @@ def _crop_preview(portrait: PortraitFile) -> int | None:
         return int(st.session_state.get("face") or 0)
     if answer.problem:
         st.image(_drawn(portrait.path, "[]", 0), width="stretch")
-        st.error(answer.problem.replace(Path(portrait.path).name, portrait.name))
+        st.error(with_name(answer.problem, Path(portrait.path), portrait.name))
         return None
     faces = answer.values["faces"]
     st.session_state["face"] = min(st.session_state.get("face") or 0, len(faces) - 1)

@@ -115,7 +115,7 @@ def _output_widgets() -> None:
         help="The whole picture with the moved face in its place, or the square round the face alone.",
     )  # fmt: skip
     st.selectbox(
-        "Longer side of the result, px", _sizes(), key="size", format_func=_size_text, **_KEPT,
+        "Longer side of the result, px", _sizes(), key="size", format_func=_size_text, placeholder=_size_text(None), **_KEPT,
         help="Smaller is faster. By default the result is as large as the picture.",
     )  # fmt: skip
     st.selectbox(

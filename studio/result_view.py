@@ -79,8 +79,8 @@ def _actions(run: Run) -> None:
         if run.settings.exporter.name not in ("mp4", "gif", "webm", "webp"):
             download(run, run.settings.exporter.name, run.settings.exporter.name.upper())
         st.download_button(
-            "Motion", _template(run), file_name=f"{run.id}.npz", icon=":material/motion_photos_on:",
-            key=f"template {run.id}", on_click="ignore",
+            "Motion", _template(run), file_name=f"{Path(run.settings.driving_name).stem}-{run.id}.npz",
+            icon=":material/motion_photos_on:", key=f"template {run.id}", on_click="ignore",
             help="A motion template: the movement of this clip alone. It can drive other portraits, see Template above the "
                  "driving clip.",
         )  # fmt: skip

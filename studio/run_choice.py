@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Collection
 
 import streamlit as st
 
@@ -15,9 +17,15 @@ def inspectable_runs() -> list[Run]:
     return [run for run in get_store().runs(states=("done", "failed", "stopped")) if run.file("tracks.npz")]
 
 
-def title_of(run: Run) -> str:
-    """A run in one line."""
-    made = time.strftime("%d %b %H:%M", time.localtime(run.created))
+def titles_of(runs: Collection[Run]) -> dict[str, str]:
+    """Id -> a run in one line, with the seconds of its time where another one is called the same."""
+    titles = {run.id: _title(run, "%d %b %H:%M") for run in runs}
+    seen = Counter(titles.values())
+    return {run.id: _title(run, "%d %b %H:%M:%S") if seen[titles[run.id]] > 1 else titles[run.id] for run in runs}
+
+
+def _title(run: Run, time_format: str) -> str:
+    made = time.strftime(time_format, time.localtime(run.created))
     parts = [run.title, run.settings.generator.name, f"{run.frames} frames" if run.frames else "", made]
     if run.file("result.mp4") is None:
         parts.append("motion only")
@@ -36,9 +44,7 @@ def choose_run(runs: list[Run], *, label: str, key: str, default: str | None = N
     by_id = {run.id: run for run in runs}
     if st.session_state.get(key) not in by_id:
         st.session_state[key] = default if default in by_id else runs[0].id
-    chosen = st.selectbox(
-        label, list(by_id), format_func=lambda one: title_of(by_id[one]), key=key, persist_state="session"
-    )
+    chosen = st.selectbox(label, list(by_id), format_func=titles_of(runs).get, key=key, persist_state="session")
     return by_id[chosen]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from studio.figures import INTERVAL
 from studio.figures_metrics import colours
-from studio.measurements import Measurement, heading, score_of
+from studio.measurements import Measurement, heading, score_text
 
 _STYLE = f"""
 <style>
@@ -59,19 +59,19 @@ def _row(one: Measurement, name: str, colour: str, *, low: float, extent: float)
         place = f"left:{100 * (begin - low) / extent:.2f}%;width:{100 * (end - begin) / extent:.2f}%"
         return f'<span class="{kind}" style="{place}"></span>'
 
-    digits, label = score_of(name).digits, html.escape(one.name)
+    label = html.escape(one.name)
     value = one.scores.get(name)
     if value is None:
-        bars, text, tip = "", "–", f"{label}: not measured"
+        bars, tip = "", f"{label}: not measured"
     else:
         begin, end = _interval(one, name)
         bars = piece("bar", min(value, 0.0), max(value, 0.0)) + (piece("interval", begin, end) if end > begin else "")
-        text, tip = f"{value:.{digits}f}", f"{label}: {value:.{digits + 1}f}"
+        tip = f"{label}: {score_text(name, value, more=1)}"
         if end > begin:
-            tip += f" ({begin:.{digits + 1}f} to {end:.{digits + 1}f})"
+            tip += f" ({score_text(name, begin, more=1)} to {score_text(name, end, more=1)})"
     return (
         f'<li style="--own:{colour}" title="{tip}"><span class="track">{bars}</span>'
-        f'<span class="value"><span class="unseen">{label}: </span>{text}</span></li>'
+        f'<span class="value"><span class="unseen">{label}: </span>{score_text(name, value)}</span></li>'
     )
 
 

@@ -19,8 +19,9 @@ from visiongen.errors import VisionGenError
 from visiongen.hookspecs import Component
 
 DISABLED_PLUGINS = "disabled_plugins"
-NEEDED = ("generator", "exporter")
 """Key in the session's state: a set of `Component.plugin` texts whose components are not offered in this session."""
+NEEDED = ("generator", "exporter")
+"""Kinds that a render cannot do without."""
 
 
 @st.cache_resource(show_spinner=False)

@@ -73,6 +73,11 @@ def part_of(name: str, options: Any = None) -> Part:
     return Part(name=name, options=changed)
 
 
+def with_name(text: str, path: Path, name: str) -> str:
+    """A message about a file, with the user's name of it in place of ours."""
+    return text.replace(str(path), name).replace(path.name, name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """One render: inputs, how the motion is fitted, components."""
@@ -125,6 +130,12 @@ class Settings:
     def is_template(self) -> bool:
         """The motion comes from a saved template, without driving pixels."""
         return Path(self.driving).suffix.lower() == TEMPLATE_SUFFIX
+
+    def with_names(self, text: str) -> str:
+        """A message about the inputs, with the users' names of their files in place of ours."""
+        for path, name in ((self.portrait, self.portrait_name), (self.driving, self.driving_name)):
+            text = with_name(text, Path(path), name)
+        return text
 
     def marks(self) -> MarkSettings:
         """How the result says that a machine made it."""

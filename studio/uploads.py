@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.limits import check_upload
+from studio.settings import with_name
 from studio.store import Store
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.media import probe
@@ -100,7 +101,7 @@ def add_portrait(
         answer = ask({"do": "check_picture", "path": str(path), "max_side": MAX_SIDE}, seconds=CHECK_SECONDS)
     except VisionGenError as error:
         path.unlink(missing_ok=True)
-        raise MediaError(plain(error, path, name)) from error
+        raise MediaError(with_name(str(error), path, name)) from error
     kept = Path(answer["path"])
     if kept != path:
         path.unlink(missing_ok=True)
@@ -117,7 +118,7 @@ def add_driving(data: bytes, name: str, *, store: Store, session: str, ask: Ask,
         return look_at_driving(path, name, ask=ask, source=source)
     except VisionGenError as error:
         path.unlink(missing_ok=True)
-        raise MediaError(plain(error, path, name)) from error
+        raise MediaError(with_name(str(error), path, name)) from error
 
 
 def look_at_driving(path: Path, name: str, *, ask: Ask, source: str) -> DrivingFile:
@@ -161,11 +162,6 @@ def shown_name(name: str, default: str) -> str:
     """A user's file name without folders and control characters, for messages and titles; never used as a path."""
     last = re.split(r"[\\/]", str(name))[-1]
     return "".join(one for one in last if one.isprintable()).strip()[:80] or default
-
-
-def plain(error: Exception, path: Path, name: str) -> str:
-    """What an error says, with the user's name of a file in place of ours."""
-    return str(error).replace(str(path), name).replace(path.name, name)
 
 
 def _check_size(data: bytes, name: str, most: int) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from studio.limits import check_upload
+from studio.settings import with_name
 from studio.store import Store
-from studio.uploads import MAX_VIDEO_BYTES, PICTURES, VIDEOS, Ask, plain, shown_name, upload_folder
+from studio.uploads import MAX_VIDEO_BYTES, PICTURES, VIDEOS, Ask, shown_name, upload_folder
 from visiongen.errors import MediaError, VisionGenError
 
 ENDINGS = tuple(sorted({*PICTURES, *VIDEOS}))
@@ -42,7 +43,7 @@ def verify_upload(data: bytes, name: str, *, store: Store, session: str, ask: As
     except OSError as error:
         raise MediaError(f"{name} cannot be looked at ({error.strerror}); make room on the disk") from error
     except VisionGenError as error:
-        raise MediaError(plain(error, path, name)) from error
+        raise MediaError(with_name(str(error), path, name)) from error
     finally:
         path.unlink(missing_ok=True)
     sentences = [one.replace(path.name, name) for one in answer["sentences"]]

@@ -10,10 +10,13 @@ while it works it may tell
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from studio.settings import Settings
 from studio.warm import Warm
+from visiongen.errors import VisionGenError
 from visiongen.memory import give_back_memory
 from visiongen.worker_loop import Teller, serve
 
@@ -84,9 +87,25 @@ def _warm(task: dict[str, Any], teller: Teller) -> dict[str, Any]:
     return {}
 
 
+Task = Callable[[dict[str, Any], Teller], dict[str, Any]]
+
+
+def _named(do: Task) -> Task:
+    """Of a task with ``settings``: what goes wrong is told with the users' names of their files."""
+
+    def done(task: dict[str, Any], teller: Teller) -> dict[str, Any]:
+        try:
+            return do(task, teller)
+        except VisionGenError as error:
+            raise VisionGenError(Settings.from_dict(task["settings"]).with_names(str(error))) from error
+
+    return done
+
+
 TASKS = {
-    "render": _render, "preview": _preview, "faces": _faces, "convert": _convert, "check_picture": _check_picture,
-    "check_clip": _check_clip, "frame": _frame, "template": _template, "warm": _warm, "verify": _verify,
+    "render": _named(_render), "preview": _named(_preview), "faces": _faces, "convert": _named(_convert),
+    "check_picture": _check_picture, "check_clip": _check_clip, "frame": _frame, "template": _named(_template),
+    "warm": _warm, "verify": _verify,
 }  # fmt: skip
 """What can be asked for; each function says in its module what it takes and answers."""
 

@@ -13,6 +13,7 @@ from studio.result_view import show_result
 from studio.session import get_queue, get_store, remember_run, session_id
 from studio.settings import Settings
 from studio.uploads import DrivingFile, is_sample
+from visiongen.errors import VisionGenError
 
 VIEWS = ("Preview", "Result")
 CONSENT = "I may use this face and this clip"  # what is ticked, and then kept in the result
@@ -66,16 +67,21 @@ def action_row(settings: Settings | None) -> None:
         allowed = has_consent()
     with button:
         why = "" if allowed else "Tick the box on the left first."
-        st.button("Render", type="primary", shortcut="Ctrl+Enter", width="stretch", key="render",
-                  icon=":material/play_arrow:", disabled=settings is None or not allowed, help=why or None,
-                  on_click=render, args=(settings,))  # fmt: skip
+        pressed = st.button("Render", type="primary", shortcut="Ctrl+Enter", width="stretch", key="render",
+                            icon=":material/play_arrow:", disabled=settings is None or not allowed, help=why or None,
+                            on_click=st.session_state.update, args=({"view": "Result"},))  # fmt: skip
+    # Not in the callback: it would get the settings as they were before what was typed last.
+    if pressed and settings is not None and allowed:
+        render(settings)
 
 
 def render(settings: Settings) -> None:
-    """Queues the render and shows it."""
+    """Queues the render and makes it the run that is shown."""
     confirmed = CONSENT if st.session_state.get("consent") else ""
-    remember_run(get_queue().submit(settings.replace(consent=confirmed), session_id()))
-    st.session_state["view"] = "Result"
+    try:
+        remember_run(get_queue().submit(settings.replace(consent=confirmed), session_id()))
+    except VisionGenError as error:
+        st.error(str(error))
 
 
 def preview(settings: Settings | None, driving: DrivingFile | None) -> None:

@@ -126,17 +126,11 @@ def _table(one: Run, other: Run) -> None:
         rows = score_rows(one, other)
         if rows:
             heads = ("Score", "A", "B", "B − A", "Better")
-            cells = [[_text(row[head]) for head in heads] for row in rows]
+            cells = [[row[head] for head in heads] for row in rows]
             st.html(html_table(heads, cells, notes=[row["Meaning"] for row in rows], numbers=True))
             st.caption("Arrows point to the better values.")
         else:
             st.caption("Neither run was measured.")
-
-
-def _text(value: str | float | None) -> str:
-    if isinstance(value, str):
-        return value
-    return "–" if value is None else f"{value + 0.0:g}"  # no minus before zero
 
 
 def _charts(one: Run, other: Run, difference: Difference) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import streamlit as st
 
 from studio.data_view import delete_mine
@@ -20,9 +21,11 @@ from studio.session import get_queue, get_store, open_page, remember_run, sessio
 from studio.store import ACTIVE, Run
 from studio.uploads import forget_session
 from visiongen.errors import VisionGenError
+from visiongen.media import read_picture
 from visiongen.scratch import scratch_folder
 
 AT_ONCE = 12
+_SMALL_SIDE = 384  # px
 _SHOWN = (("ssim", "SSIM"), ("ksr", "KSR"), ("stability", "stability"), ("identity_proxy", "likeness"))
 _STATES = {"done": ":green-badge[done]", "failed": ":red-badge[failed]", "stopped": ":gray-badge[stopped]",
            "queued": ":blue-badge[waiting]", "running": ":blue-badge[running]"}  # fmt: skip
@@ -47,8 +50,8 @@ def card(run: Run) -> None:
         picture = run.file("thumbnail.jpg") or run.file("preview.jpg") or run.file("portrait.png")
         if picture:
             st.image(str(picture), width="stretch")
-        else:
-            st.skeleton(height=160)
+        elif own := _small(run.settings.portrait):
+            st.image(own, width="stretch")
         st.checkbox(run.title, key=f"choose {run.id}", help="Choose it for a project file.", persist_state="session")
         made = time.strftime("%d %b %Y, %H:%M", time.localtime(run.created))
         scores = [f"{label} {run.summary[name]:.3f}" for name, label in _SHOWN if name in run.summary]
@@ -56,6 +59,18 @@ def card(run: Run) -> None:
         lines += [f":red[{run.problem}]"] if run.problem else []
         st.caption("  \n".join(line for line in lines if line))
         buttons(run)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _small(path: str) -> bytes | None:
+    """The portrait of a run that had not come to make anything, as a JPEG; None where it is gone."""
+    try:
+        pixels = read_picture(path)
+    except VisionGenError:
+        return None
+    scale = min(1.0, _SMALL_SIDE / max(pixels.shape[:2]))
+    pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def _warned(run: Run) -> str:

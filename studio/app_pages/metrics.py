@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from studio.empty_page import Example, empty_page
 from studio.figures_metrics import frames_figure, report_html, scores_figure
+from studio.html_table import html_table
 from studio.measurements import (
     FIRST,
     Measurement,
@@ -18,9 +18,10 @@ from studio.measurements import (
     of_run,
     ordered,
     score_of,
+    score_text,
     summary_csv,
 )
-from studio.run_choice import title_of
+from studio.run_choice import titles_of
 from studio.score_bars import score_bars
 from studio.session import current_run, get_store
 from studio.store import Run
@@ -72,7 +73,8 @@ def chosen_runs() -> list[Measurement]:
     first += [one for one in runs if one not in first][: _MOST_AT_FIRST - len(first)]
     kept = [one for one in st.session_state.get("metrics.runs", first) if one in runs]
     st.session_state["metrics.runs"] = kept
-    picked = st.multiselect("Runs", list(runs), format_func=lambda one: title_of(runs[one]), key="metrics.runs",
+    titles = titles_of(runs.values())
+    picked = st.multiselect("Runs", list(runs), format_func=titles.get, key="metrics.runs",
                             persist_state="session", placeholder="Choose one or more runs",
                             help="Their numbers are shown side by side.")  # fmt: skip
     if not picked:
@@ -100,15 +102,11 @@ def chosen_report() -> list[Measurement]:
     return [one for one in films[film] if one.name in picked]
 
 
-def table(found: Sequence[Measurement], names: Sequence[str]) -> None:
-    """All scores as numbers."""
-    frame = pd.DataFrame({one.name: {name: one.scores.get(name) for name in names} for one in found})
-    frame.insert(0, "meaning", [score_of(name).summary for name in names])
-    frame.index = [heading(name) for name in names]
-    columns = {one.name: st.column_config.NumberColumn(format="%.4g") for one in found}
-    columns["meaning"] = st.column_config.TextColumn("What it says", width="large")
-    order = [*(one.name for one in found), "meaning"]
-    st.dataframe(frame, column_config=columns, column_order=order, width="stretch")
+def table(found: Sequence[Measurement], names: Sequence[str]) -> str:
+    """HTML of all scores as numbers, each with what it says."""
+    rows = [(heading(name), *(score_text(name, one.scores.get(name)) for one in found)) for name in names]
+    heads = ("Score", *(one.name for one in found))
+    return html_table(heads, rows, notes=[score_of(name).summary for name in names], numbers=True)
 
 
 def show(found: Sequence[Measurement]) -> None:
@@ -137,7 +135,8 @@ def _bars(found: Sequence[Measurement], names: Sequence[str]) -> None:
 
 
 def _numbers(found: Sequence[Measurement], names: Sequence[str]) -> None:
-    table(found, names)
+    st.html(table(found, names))
+    st.caption("Arrows point to the better values.")
     for note in _NOTES:
         st.caption(note)
 
@@ -148,7 +147,7 @@ def _curves(found: Sequence[Measurement], curves: Sequence[str]) -> None:
                 "single film of a .json report, or a run.")  # fmt: skip
         return
     first = [name for name in ("ssim", "ksr", "stability", "identity_proxy", "akd") if name in curves][:3] or curves[:2]
-    picked = st.pills("Curves", curves, default=first, selection_mode="multi", format_func=lambda one: score_of(one).title,
+    picked = st.pills("Curves", curves, default=first, selection_mode="multi", format_func=heading,
                       key=f"metrics.curves {','.join(curves)}")  # fmt: skip
     if picked:
         st.plotly_chart(frames_figure(found, picked), key="metrics.lines", config={"displaylogo": False})

@@ -185,6 +185,17 @@ def test_runs_chosen_for_a_project_stay_chosen_while_another_page_is_looked_at(s
     assert app.checkbox(key=f"choose {finished_run.id}").value and app.session_state[f"choose {finished_run.id}"]
 
 
+def test_a_run_that_made_nothing_shows_its_portrait(studio, store):
+    run = store.update(store.create(sample_settings(), "tests", "stopped early").id, state="stopped")
+    gone = store.update(store.create(sample_settings(portrait="/gone.png"), "tests", "gone").id, state="failed")
+    app = studio(GALLERY, gallery_shown=1000)
+    assert not app.exception and not app.error
+    shown = len(app.get("image"))
+    for one in (run, gone):
+        store.delete(one.id)
+    assert shown - len(studio(GALLERY, gallery_shown=1000).get("image")) == 1
+
+
 def test_gallery_restores_the_clip_and_picture_of_an_example(studio, store):
     clip, picture = sample("problem_turned.mp4"), sample("statue_turned.png")
     settings = sample_settings(driving=str(clip), portrait=str(picture), end=None)

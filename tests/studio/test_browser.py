@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import av
 import pytest
-from renders import ROOT
+from started import started_studio
 
-from studio.store import DATA_VARIABLE
+from studio.store import Store
 from visiongen.media import probe, read_frames
 from visiongen.samples import sample
 
@@ -42,31 +37,10 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The address of a studio of its own, started as a user starts it."""
-    with socket.socket() as probe_socket:
-        probe_socket.bind(("127.0.0.1", 0))
-        port = probe_socket.getsockname()[1]
-    folder = tmp_path_factory.mktemp("browser")
-    log = (folder / "server.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(ROOT / "studio" / "app.py"), "--server.port", str(port)],
-        cwd=folder, env={**os.environ, DATA_VARIABLE: str(folder / "data")}, stdout=log, stderr=log,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{port}/"
-    try:
-        for _ in range(300):
-            assert process.poll() is None, (folder / "server.log").read_text()
-            try:
-                urllib.request.urlopen(address, timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
-        log.close()
+def started(tmp_path_factory):
+    """A studio of its own, started as a user starts it."""
+    with started_studio(tmp_path_factory.mktemp("browser")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -85,15 +59,15 @@ def clip(tmp_path) -> Path:
 
 
 @pytest.fixture
-def page(browser, server):
+def page(browser, started):
     """The studio's first page; everything that goes to another host is noted."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     page = context.new_page()
     page.set_default_timeout(SLOW)
     page.outside = []
-    own = server.rstrip("/").split("//")[1]
+    own = started.address.rstrip("/").split("//")[1]
     page.on("request", lambda request: page.outside.append(request.url) if not _is_own(request.url, own) else None)
-    page.goto(server)
+    page.goto(started.address)
     yield page
     context.close()
 
@@ -117,7 +91,6 @@ def upload(page, card: str, path: Path, title: str) -> None:
 def render(page) -> int:
     """Renders with the keyboard and gives how many shapes the line of a chart had on the way."""
     page.locator(".st-key-render button:not([disabled])").wait_for()
-    page.get_by_role("heading", name="Movement").click()  # a list that has the focus takes Enter for itself
     page.keyboard.press("Control+Enter")
     page.locator(".st-key-cancel_job button").wait_for()
     shapes: dict[int, set[str]] = {}
@@ -222,6 +195,30 @@ def test_a_bad_file_is_told_in_one_sentence(page, tmp_path):
     alert = page.locator('[data-testid="stAlert"]', has_text="holiday.mp4")
     alert.first.wait_for()
     assert len(alert.first.inner_text()) < 400 and "Traceback" not in page.content()
+
+
+@pytest.mark.parametrize("how", ["keyboard", "mouse"])
+def test_what_was_typed_last_is_rendered(page, started, how):
+    page.locator(".st-key-render button:not([disabled])").wait_for()
+    page.get_by_text("Result size, mark, device, seed").click()
+    seed = {"keyboard": 4711, "mouse": 4712}[how]
+    page.locator(".st-key-seed input").fill(str(seed))
+    if how == "keyboard":
+        page.keyboard.press("Control+Enter")
+    else:
+        page.locator(".st-key-render button").click()
+    page.locator(".st-key-cancel_job button").click()
+    page.get_by_text("This render was stopped").wait_for()
+    assert Store(started.data).runs()[0].settings.seed == seed
+
+
+def test_the_keyboard_renders_after_a_click_on_a_preset(page):
+    page.locator(".st-key-render button:not([disabled])").wait_for()
+    choose(page, "preset", "Calm")
+    page.get_by_text("smaller").first.wait_for()
+    page.keyboard.press("Control+Enter")
+    page.locator(".st-key-cancel_job button").click()
+    page.get_by_text("This render was stopped").wait_for()
 
 
 def test_what_other_pages_need_is_fetched_before_they_are_opened(page):

@@ -144,6 +144,12 @@ def test_charts_mark_the_frame_and_carry_its_number():
         json.loads(figure.to_json())
 
 
+def test_a_line_that_is_alone_in_its_row_is_solid():
+    times = np.arange(5) / 25
+    figure = rows_figure(times, {"a": {"one": times}, "b": {"two": times}, "c": {"one": times, "two": times}})
+    assert [trace.line.dash for trace in figure.data] == ["solid", "solid", "solid", "dash"]
+
+
 def test_titles_of_rows_stand_above_them_and_do_not_run_into_each_other():
     titles = ["Likeness (proxy) ↑", "Expression distance (relative), % of face width ↓", "KSR ↑"]
     figure = rows_figure(np.arange(5) / 25, {title: {"run": np.arange(5)} for title in titles}, row_height=120)

@@ -32,6 +32,8 @@ class EveryKind:
     """A choice of many."""
     perhaps: int | None = None
     """A number or nothing."""
+    either: Literal["a", "b"] | None = None
+    """A choice or nothing."""
 
 
 def page():
@@ -62,6 +64,10 @@ def test_every_field_has_a_labelled_widget_with_its_help(form):
         widget = widgets[f"form.{option.name}"]
         assert widget.label == title_of(option.name)
         assert option.help in widget.help and "Default" in widget.help
+
+
+def test_a_choice_that_is_open_says_so(form):
+    assert form.selectbox(key="form.either").placeholder == "automatic"
 
 
 def test_ranges_and_steps(form):

@@ -172,6 +172,7 @@ def test_other_formats_are_made_when_asked_for(finished_run, job_queue):
     "changes, says",
     [
         ({"driving": "/nowhere/clip.mp4"}, "clip.mp4 does not exist"),
+        ({"driving": "/kept/5f2c.mp4", "driving_name": "holiday.mp4"}, "holiday.mp4 does not exist"),
         ({"face": 5}, "no face number 5"),
         ({"generator": Part(name="nothing")}, "no generator named 'nothing'"),
         ({"start": 50.0, "end": 51.0}, "6.00 s long"),

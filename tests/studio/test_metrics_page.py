@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from studio.figures_metrics import frames_figure, report_html, scores_figure
-from studio.measurements import Measurement, frames_csv, interval, of_report, of_run, ordered, summary_csv
+from studio.measurements import Measurement, frames_csv, interval, of_report, of_run, ordered, score_text, summary_csv
+from studio.run_choice import titles_of
 from studio.score_bars import score_bars
 from visiongen.errors import MediaError
 
@@ -150,6 +152,20 @@ def test_the_most_telling_scores_come_first():
     assert ordered(["zzz", "akd", "ksr", "ssim", "abc"]) == ["ssim", "ksr", "akd", "abc", "zzz"]
 
 
+def test_runs_of_one_minute_are_told_apart(finished_run):
+    later = dataclasses.replace(finished_run, id="later", created=finished_run.created // 60 * 60 + 1)
+    first = dataclasses.replace(finished_run, created=finished_run.created // 60 * 60)
+    other = dataclasses.replace(finished_run, id="other", title="Other")
+    titles = titles_of([first, later, other])
+    assert titles[first.id].endswith(":00") and titles["later"] == titles[first.id][:-2] + "01"
+    assert titles["other"].count(":") == 1
+
+
+def test_scores_have_their_digits_and_no_minus_before_zero():
+    assert score_text("ssim", 0.81) == "0.810" and score_text("ssim", -0.0001) == "0.000"
+    assert score_text("ssim", 0.81234, more=1) == "0.8123" and score_text("ssim", None) == "–"
+
+
 def test_runs_are_shown_side_by_side(studio, finished_run):
     page = studio(PAGE, run=finished_run.id, early="")  # nothing but what is seen
     assert not page.exception and not page.error
@@ -162,7 +178,9 @@ def test_runs_are_shown_side_by_side(studio, finished_run):
     assert page.get("plotly_chart")
     page.session_state["metrics.tab"] = "All numbers"
     page.run()
-    assert "ksr" in " ".join(page.dataframe[0].value.index).lower() and not page.get("plotly_chart")
+    (numbers,) = [one.proto.body for one in page.get("html") if "<table" in one.proto.body]
+    assert "KSR ↑" in numbers and f"{finished_run.summary['ksr']:.3f}" in numbers and "Share of landmark" in numbers
+    assert not page.get("plotly_chart")
     page.multiselect(key="metrics.runs").set_value([]).run()
     assert "Choose one or more runs" in page.info[0].value
 

@@ -36,7 +36,7 @@ def test_runs_of_an_opened_project_are_paired(finished_run, tmp_path):
     assert unpacked[0].settings.portrait != unpacked[1].settings.portrait, "each has a copy of its own"
     (one,) = pairs(unpacked)
     assert same_input(*one)
-    assert settings_that_differ(*(run.settings for run in one)).keys() == {"generator"}
+    assert settings_that_differ(*(run.settings for run in one)).keys() == {"Generator"}
     picture = Path(unpacked[0].settings.portrait)
     picture.write_bytes(picture.read_bytes() + b"another")
     assert pairs(unpacked) == [] and not same_input(*one)

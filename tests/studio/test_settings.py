@@ -29,6 +29,12 @@ def rich_settings() -> Settings:
     )
 
 
+def test_messages_get_the_names_that_users_know():
+    settings = sample_settings(portrait="/kept/ab12.png", portrait_name="me.png", driving="/kept/cd34.mp4",
+                               driving_name="holiday.mp4")  # fmt: skip
+    assert settings.with_names("/kept/ab12.png does not fit cd34.mp4") == "me.png does not fit holiday.mp4"
+
+
 def test_json_round_trip():
     settings = rich_settings()
     again = Settings.from_dict(json.loads(json.dumps(settings.to_dict())))
