@@ -95,7 +95,7 @@ class MouthInterior:
         self._width = float(np.clip(_width(head), *_MOUTH))
         self._mm = self._width / teeth.MOUTH_WIDTH
         upper, lower = ((head[list(lip)] - self._origin) / self._mm for lip in (_UPPER, _LOWER))
-        skin = float(cheek_colour(crop, source).mean())
+        skin = cheek_colour(crop, source)
         self._own = OwnTeeth(crop, upper, lower, lambda points: self._side * self._seen(points, pose)[:, :2], skin=skin)
         self._tooth = tooth_colour(crop, source, self._lips)
 
@@ -138,8 +138,9 @@ class MouthInterior:
         drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 2.0 * mm))  # soft, and behind what has edges
         light = np.zeros((*canvas.shape, 2), np.float32)  # of the teeth, and where they are
         tooth = self._own.colour if own else self._tooth
-        self._draw_row(drawn, light, teeth.lower(), lambda points: placed(points, jaw), _LOWER_LIGHT, tooth)
-        self._draw_row(drawn, light, teeth.upper(), lambda points: placed(points, np.zeros(3)), 1.0, tooth)
+        upper, lower = (np.array([0, self._mm * level, 0]) for level in (self._own.levels if own else (0.0, 0.0)))
+        self._draw_row(drawn, light, teeth.lower(), lambda points: placed(points, jaw + lower), _LOWER_LIGHT, tooth)
+        self._draw_row(drawn, light, teeth.upper(), lambda points: placed(points, upper), 1.0, tooth)
         drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 0.25 * mm)) * _even(light, _EVEN * mm)
         _, inward = covered(canvas.placed(target[list(INNER_LIPS)]), canvas.shape)
         spread = _width(head) / self._width

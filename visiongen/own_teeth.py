@@ -16,12 +16,16 @@ from visiongen.drawing import Canvas
 
 _LEAST_GAP = 2.0
 """Lips nearer to each other than this, mm, show no teeth to go by."""
-_BRIGHT = 0.55
-"""Teeth have at least this share of the light of the cheeks."""
+_BRIGHT = 0.8
+"""Teeth have at least this share of the cheeks' least channel: lips and gums are dark in green and blue."""
 _MANY = 0.25
 """Share of the way between the lips, in the middle of the mouth, that must be bright."""
 _DARK = 0.6
-"""What has less than this share of the light of teeth on either side of it is what is seen between two rows."""
+"""What has less than this share of the light of teeth above it is below them."""
+_LONGEST = 12.0
+"""Upper teeth are no longer than this, mm."""
+_BARED = 2.0
+"""So much of the lower teeth is above the lip that hid them, mm."""
 _MIDDLE = 0.5
 """Share of the mouth's width that is looked at."""
 _RIM, _SOFT = 1.0, 0.8
@@ -35,13 +39,15 @@ Place = Callable[[np.ndarray], np.ndarray]
 class OwnTeeth:
     """What is between the lips of one portrait, in two parts: that of the skull, and that of the jaw."""
 
-    def __init__(self, crop: np.ndarray, upper: np.ndarray, lower: np.ndarray, place: Place, *, skin: float) -> None:
+    def __init__(
+        self, crop: np.ndarray, upper: np.ndarray, lower: np.ndarray, place: Place, *, skin: np.ndarray
+    ) -> None:
         """
         Args:
             crop: (S, S, 3) uint8 RGB.
             upper, lower: (N, 3) the inner lips from corner to corner, from the picture's left, in the frame of the mouth, mm.
             place: From that frame to the px of the crop.
-            skin: Mean light of the cheeks, in [0, 255].
+            skin: (3,) colour of the cheeks.
         """
         self._crop = crop
         self._columns = np.linspace(upper[0, 0], upper[-1, 0], _COLUMNS)
@@ -50,12 +56,18 @@ class OwnTeeth:
         self._to_crop = _plane(place, self._depth)
         self.colour: np.ndarray | None = None
         """(3,) of the teeth that are shown."""
-        self._split = self._between_the_rows(skin)
+        self._split = self._below_the_upper_row(float(skin.min()))
 
     @property
     def shown(self) -> bool:
         """Whether the portrait shows teeth at all."""
         return self._split is not None
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """How far down in the frame of the mouth upper and lower teeth are, mm, so that drawn ones go on behind those shown."""
+        middle = _COLUMNS // 2
+        return float(self._cut(self._top, self._bottom)[middle]), float(self._bottom[middle]) - _BARED
 
     def draw(self, canvas: Canvas, place: Place, jaw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Teeth as a head's pose and jaw have them.
@@ -67,40 +79,30 @@ class OwnTeeth:
         Returns:
             Their colour (h, w, 3) and weight (h, w), float32.
         """
-        assert self._split is not None
-        colour, weight = self._row(canvas, place, np.zeros(3), 0.0, self._split)
-        if self._split < 1:
-            below, under = self._row(canvas, place, jaw, self._split, 1.0)
-            under = under * (1 - weight)
-            colour = colour * weight[..., None] + below * under[..., None]
-            weight = weight + under
-            colour /= np.maximum(weight, 1e-6)[..., None]
-        return colour, weight
+        colour, weight = self._part(canvas, place, np.zeros(3), upper=True)
+        below, under = self._part(canvas, place, jaw, upper=False)
+        under *= 1 - weight
+        colour = colour * weight[..., None] + below * under[..., None]
+        weight += under
+        return colour / np.maximum(weight, 1e-6)[..., None], weight
 
-    def _row(self, canvas: Canvas, place: Place, moved: np.ndarray, first: float, last: float):
-        """Colour and weight of what lies between two shares of the way from the upper lip to the lower one."""
-        to_canvas = _plane(lambda points: place(points + moved), self._depth)
-        back = cv2.invertAffineTransform(to_canvas)
-        height, width = canvas.shape
-        row, column = np.mgrid[:height, :width].astype(np.float32) + 0.5
-        x = back[0, 0] * column + back[0, 1] * row + back[0, 2]
-        y = back[1, 0] * column + back[1, 1] * row + back[1, 2]
+    def _part(self, canvas: Canvas, place: Place, moved: np.ndarray, *, upper: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Colour and weight of the upper teeth, or of what is below them, where that has moved, mm."""
+        x, y = _back(_plane(lambda points: place(points + moved), self._depth), canvas.shape)
         top, bottom = (np.interp(x, self._columns, edge) for edge in (self._top, self._bottom))
-        rim = np.minimum(_RIM, 0.25 * (bottom - top))
-        # A lip that has gone farther than the portrait's bares more of the same tooth.
-        inside = np.clip(y, top + rim, bottom - rim)
-        weight = _soft(bottom - top - 2 * rim) * _soft(x - self._columns[0]) * _soft(self._columns[-1] - x)
-        weight = weight * (_soft(bottom - rim - y) if last == 1 and first == 0 else 1.0)
-        if first > 0:
-            weight = weight * _soft(y - top - first * (bottom - top))
-        elif last < 1:
-            weight = weight * _soft(top + last * (bottom - top) - y)
-        at = np.float32(self._to_crop[:, 0, None, None] * x + self._to_crop[:, 1, None, None] * inside)
-        at += np.float32(self._to_crop[:, 2, None, None]) - np.float32(0.5)
+        cut, rim = self._cut(top, bottom), np.minimum(_RIM, 0.25 * (bottom - top))
+        first, last = (top + rim, np.minimum(cut, bottom - rim)) if upper else (cut, bottom - rim)
+        weight = _soft(x - self._columns[0]) * _soft(self._columns[-1] - x) * _soft(y - first) * _soft(last - y)
+        at = np.einsum("ij,jhw->ihw", self._to_crop[:, :2], np.stack([x, y])) + self._to_crop[:, 2, None, None] - 0.5
+        at = at.astype(np.float32)
         colour = cv2.remap(self._crop, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return colour.astype(np.float32), weight.astype(np.float32)
 
-    def _between_the_rows(self, skin: float) -> float | None:
+    def _cut(self, top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+        """Where the upper teeth end between the lips."""
+        return np.minimum(top + (self._split or 1.0) * (bottom - top), top + _LONGEST)
+
+    def _below_the_upper_row(self, skin: float) -> float | None:
         """Share of the way from the upper lip to the lower one at which the upper teeth end; 1: all that is seen is the upper
         row; None: no teeth are."""
         gap = self._bottom - self._top
@@ -114,15 +116,13 @@ class OwnTeeth:
             np.einsum("ij,jnm->inm", self._to_crop[:, :2], np.stack([x, y])) + self._to_crop[:, 2, None, None]
         )
         seen = cv2.remap(self._crop, at[0] - 0.5, at[1] - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        light = np.median(seen.min(-1), axis=1).astype(np.float32)  # lips and gums are dark in green and blue
+        light = np.median(seen.min(-1), axis=1).astype(np.float32)
         bright = light > _BRIGHT * skin
         if bright.mean() < _MANY:
             return None
         self.colour = np.median(seen[bright].reshape(-1, 3), axis=0).astype(np.float64)
-        before, after = np.maximum.accumulate(light), np.maximum.accumulate(light[::-1])[::-1]
-        between = light / np.minimum(before, after)
-        darkest = int(np.argmin(between))
-        return float(shares[darkest, 0]) if between[darkest] < _DARK else 1.0
+        below = np.maximum.accumulate(bright) & (light < _DARK * np.maximum.accumulate(light))
+        return float(shares[np.argmax(below), 0]) if below.any() else 1.0
 
 
 def _soft(inward: np.ndarray) -> np.ndarray:
@@ -134,6 +134,13 @@ def _rising(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """x and y of a lip's points (N, 3), x growing: those of a mouth that is seen from the side may turn back."""
     x = np.maximum.accumulate(row[:, 0])
     return x + 1e-6 * np.arange(len(x)), row[:, 1]
+
+
+def _back(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(2, h, w) x and y of a `_plane` at every pixel."""
+    (a, b, c), (d, e, f) = cv2.invertAffineTransform(plane)
+    row, column = np.mgrid[: shape[0], : shape[1]] + 0.5
+    return np.stack([a * column + b * row + c, d * column + e * row + f])
 
 
 def _plane(place: Place, depth: float) -> np.ndarray:
