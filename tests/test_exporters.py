@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +26,7 @@ from PIL import Image, ImageSequence
 from visiongen import media
 from visiongen.datatypes import DrivingClip, FrameBatch, Provenance
 from visiongen.errors import MediaError
-from visiongen.exporters import check_target, visiongen_exporters
+from visiongen.exporters import check_target, sound, visiongen_exporters
 from visiongen.hookspecs import Exporter
 from visiongen.options import check_options, option_fields
 from visiongen.samples import sample
@@ -62,6 +63,12 @@ def sound_of(path: Path) -> np.ndarray:
     with av.open(str(path)) as container:
         blocks = [resampler.resample(frame) for frame in container.decode(audio=0)]
     return np.concatenate([block.to_ndarray()[0] for some in blocks for block in some])
+
+
+def packets_of(path: Path) -> list[tuple[int, int | None, bytes]]:
+    """Track, time and content of every packet of a film, in the order of the file."""
+    with av.open(str(path)) as container:
+        return [(packet.stream.index, packet.pts, bytes(packet)) for packet in container.demux() if packet.size]
 
 
 # --- what is offered --------------------------------------------------------------------------------------------------
@@ -264,6 +271,31 @@ def test_sound_stays_in_sync(tmp_path: Path, name: str, start: float, delay: flo
     np.testing.assert_allclose(heard, np.round(heard * 2) / 2, atol=0.015)
     assert len(heard) >= 5
     assert sorted(os.listdir(tmp_path)) == ["in.mp4", path.name]
+
+
+@pytest.mark.parametrize("name", ["mp4", "webm"])
+def test_frames_do_not_wait_for_a_sound_that_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    clip = media.probe(tiny_video(tmp_path / "in.mp4", num_frames=90))
+    export(name, numbered_batches(60), target(tmp_path, name), sound=clip)
+    in_time = packets_of(target(tmp_path, name))
+    written, get_ready = threading.Event(), sound._blocks
+
+    def late(*arguments: Any) -> Iterator[np.ndarray]:
+        assert written.wait(20), "the first frames waited for the sound"
+        return get_ready(*arguments)
+
+    def batches() -> Iterator[FrameBatch]:
+        for number, batch in enumerate(numbered_batches(60)):
+            if number == 2:
+                written.set()
+            yield batch
+
+    monkeypatch.setattr(sound, "_blocks", late)
+    (tmp_path / "late").mkdir()
+    export(name, batches(), target(tmp_path / "late", name), sound=clip)
+    assert packets_of(target(tmp_path / "late", name)) == in_time
 
 
 def test_sound_ends_with_the_piece_and_with_the_picture(tmp_path: Path) -> None:

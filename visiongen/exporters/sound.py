@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,35 +23,54 @@ logger = logging.getLogger("visiongen")
 BLOCK = 2048  # samples; MoviePy's reader breaks where a sound is shorter than two blocks
 
 
+class CutSound:
+    """The sound of a piece of a clip, as soon as it is ready; called, it waits for that.
+
+    It comes as blocks (S, 2) float32 in [-1, 1] of `media.SOUND_RATE`, or is None where there is none or it is broken, with a
+    warning: a result without sound is better than no result.
+    """
+
+    def __init__(self, clip: DrivingClip | None = None, begun: Future | None = None) -> None:
+        """
+        Args:
+            clip: Whose sound it is.
+            begun: What gets it ready; None: there is none.
+        """
+        self._clip, self._begun = clip, begun
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nobody needs to wait."""
+        return self._begun is None or self._begun.done()
+
+    def __call__(self) -> Iterator[np.ndarray] | None:
+        """The blocks, or None."""
+        if self._begun is None:
+            return None
+        try:
+            return self._begun.result()
+        except Exception as error:  # MoviePy raises nearly anything
+            logger.warning("the sound of %s cannot be used (%s), so the result has none", self._clip.path, error)
+            return None
+
+
 @contextlib.contextmanager
-def cut_sound(clip: DrivingClip | None, path: Path) -> Iterator[Callable[[], Iterator[np.ndarray] | None]]:
+def cut_sound(clip: DrivingClip | None, path: Path) -> Iterator[CutSound]:
     """The sound between start and end of `clip`, got ready while the block renders its first frames.
 
     Args:
         clip: Whose sound; None for no sound.
         path: The result; a temporary WAV is put beside it.
-    Returns:
-        A function that waits until it is ready and gives it as blocks (S, 2) float32 in [-1, 1] of `media.SOUND_RATE`; None
-        where there is none or it is broken, with a warning: a result without sound is better than no result.
     """
     if clip is None or not clip.has_audio:
         if clip is not None:
             logger.warning("%s has no sound, so the result has none", clip.path)
-        yield lambda: None
+        yield CutSound()
         return
     with contextlib.ExitStack() as stack:
         wav = stack.enter_context(scratch_file(path, ".wav"))
         pool = stack.enter_context(ThreadPoolExecutor(1, "sound"))
-        begun = pool.submit(_blocks, clip, wav, stack)
-
-        def ready() -> Iterator[np.ndarray] | None:
-            try:
-                return begun.result()
-            except Exception as error:  # MoviePy raises nearly anything
-                logger.warning("the sound of %s cannot be used (%s), so the result has none", clip.path, error)
-                return None
-
-        yield ready
+        yield CutSound(clip, pool.submit(_blocks, clip, wav, stack))
 
 
 def _blocks(clip: DrivingClip, wav: Path, stack: contextlib.ExitStack) -> Iterator[np.ndarray]:

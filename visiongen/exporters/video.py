@@ -15,7 +15,7 @@ import numpy as np
 from visiongen.datatypes import DrivingClip, FrameBatch, Provenance
 from visiongen.exporters.planes import planar, unbiased, yuv_from_rgb
 from visiongen.exporters.provenance import as_json
-from visiongen.exporters.sound import cut_sound
+from visiongen.exporters.sound import CutSound, cut_sound
 from visiongen.exporters.target import checked_frames, released, whole_file, write_error
 from visiongen.media import SOUND_RATE
 
@@ -111,12 +111,12 @@ class VideoExporter:
         """Writes `batches` with the sound of `sound`, cut to their length; odd sizes grow by one repeated pixel."""
         path = Path(path)
         comment = {self.format.comment: as_json(provenance)}
-        with whole_file(path) as part, cut_sound(sound, path) as sound_of, contextlib.ExitStack() as stack:
+        with whole_file(path) as part, cut_sound(sound, path) as ready, contextlib.ExitStack() as stack:
             muxer = None
             for pixels in checked_frames(batches, path):
                 with encoding(path):
                     if muxer is None:
-                        muxer = _Muxer(part, self.format, Fraction(fps), pixels.shape[1:3], sound_of(), comment)
+                        muxer = _Muxer(part, self.format, Fraction(fps), pixels.shape[1:3], ready, comment)
                         stack.enter_context(released(muxer.container))
                     muxer.write(pixels)
             with encoding(path):
@@ -142,7 +142,7 @@ class _Muxer:
         video_format: VideoFormat,
         fps: Fraction,
         size: tuple[int, int],
-        sound: Iterator[np.ndarray] | None,
+        sound: CutSound,
         metadata: dict[str, str],
     ) -> None:
         self.num_frames = 0
@@ -152,12 +152,13 @@ class _Muxer:
         self.container = av.open(str(part), "w", format=video_format.container, container_options=options)
         self.container.metadata.update(metadata)
         self.video = self._add_video(video_format, (size[0] + size[0] % 2, size[1] + size[1] % 2))
-        self.sound = sound
+        self.audio_codec, self.cut_sound = video_format.audio_codec, sound
+        self.waiting: list[av.Packet] | None = []
+        """Of the picture, until the sound is ready: a file's tracks are all known before its first packet is written, but the
+        first frames shall not wait for the sound. None: nothing waits any more."""
+        self.sound: Iterator[np.ndarray] | None = None
         self.audio = None
         self.samples, self.num_samples = np.empty((0, 2), np.float32), 0
-        if sound is not None:
-            self.audio = self.container.add_stream(video_format.audio_codec, rate=SOUND_RATE, layout="stereo")
-            self.audio.bit_rate = 160_000
 
     def _add_video(self, video_format: VideoFormat, size: tuple[int, int]) -> av.VideoStream:
         options = dict(video_format.video_options)
@@ -190,9 +191,27 @@ class _Muxer:
             frame = av.VideoFrame.from_ndarray(planar(image, self.conversion, out=self.planes), format="yuv420p")
             frame.pts, frame.time_base = self.num_frames, 1 / self.fps
             self.num_frames += 1
-            self.container.mux(self.video.encode(frame))
+            self._mux(self.video.encode(frame))
+        if self.waiting is not None and self.cut_sound.is_ready:
+            self._begin_file()
         if self.audio is not None:
             self._write_sound(round(self.num_frames / self.fps * SOUND_RATE))
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        """Writes packets of the picture, now or when the file is begun."""
+        if self.waiting is None:
+            self.container.mux(packets)
+        else:
+            self.waiting += packets
+
+    def _begin_file(self) -> None:
+        """Waits for the sound, and begins to write."""
+        self.sound = self.cut_sound()
+        if self.sound is not None:
+            self.audio = self.container.add_stream(self.audio_codec, rate=SOUND_RATE, layout="stereo")
+            self.audio.bit_rate = 160_000
+        packets, self.waiting = self.waiting, None
+        self._mux(packets)
 
     def _write_sound(self, until: int) -> None:
         """Encodes the sound up to sample `until`, or to its end."""
@@ -209,6 +228,10 @@ class _Muxer:
 
     def finish(self) -> None:
         """Empties the encoders and writes the index."""
+        if self.waiting is not None:
+            self._begin_file()
+            if self.audio is not None:
+                self._write_sound(round(self.num_frames / self.fps * SOUND_RATE))
         for stream in (self.video, self.audio):
             if stream is not None:
                 self.container.mux(stream.encode(None))
