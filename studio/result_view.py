@@ -56,7 +56,7 @@ def player(run: Run) -> None:
         st.error("The film of this run is gone; render it again.")
         return
     others = {}
-    if (portrait := run.file("portrait.png")) and run.settings.full:
+    if portrait := run.still():
         others["Portrait"] = portrait
     if driving := run.file("driving.mp4"):
         others["Driving"] = driving

@@ -90,6 +90,10 @@ class Run:
         path = self.folder / name
         return path if path.is_file() else None
 
+    def still(self) -> Path | None:
+        """The portrait as it is in the result before anything moves: whole, or the crop of its face."""
+        return self.file("portrait.png" if self.settings.full else "still.png")
+
     def tracks(self) -> dict[str, np.ndarray]:
         """Arrays of ``tracks.npz`` by name; {} before there are any."""
         return _arrays(self.folder / "tracks.npz")
