@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.settings import Settings
+from studio.settings import Settings, without_ending
 from visiongen.arrays import read_arrays
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.shortages import shortage
@@ -255,7 +255,7 @@ class Store:
             MediaError: It cannot be written; nothing is left of it then.
         """
         run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
-        title = title or f"{Path(settings.portrait_name).stem} · {Path(settings.driving_name).stem}"
+        title = title or f"{without_ending(settings.portrait_name)} · {without_ending(settings.driving_name)}"
         folder = self.root / "runs" / run_id
         run = Run(id=run_id, session=session, title=title, created=time.time(), settings=settings, folder=folder,
                   server=server)  # fmt: skip
