@@ -28,7 +28,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from studio.gate import is_same_origin
 from studio.live_protocol import CameraPicture, read_message, write_message
 from studio.processes import surroundings
-from studio.settings import Settings
+from studio.settings import Settings, without_ending
 from studio.store import Store
 from visiongen.errors import VisionGenError
 
@@ -290,7 +290,7 @@ class LiveProcess:
         """Has what was recorded written as a new run."""
         self._is_recording = False
         settings = self._granted.settings
-        name = Path(settings.portrait_name).stem
+        name = without_ending(settings.portrait_name)
         run = self._granted.store.create(settings, self._granted.session, title=f"{name} · live")
         camera = settings.replace(driving=str(run.folder / "driving.mp4"), driving_name="camera")
         self._granted.store.update(run.id, settings=camera, state="running")

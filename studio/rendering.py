@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from studio.warm import Warm
     from studio.worker import Teller
 
-RESULT, DRIVING, PORTRAIT = "result.mp4", "driving.mp4", "portrait.png"
+RESULT, DRIVING, PORTRAIT, STILL = "result.mp4", "driving.mp4", "portrait.png", "still.png"
 PREVIEW_SECONDS = 0.5
 LONGEST_COPY = 1280
 """Longer side of the copy of the driving clip, px."""
@@ -81,6 +81,8 @@ def render_run(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str, An
         seen, motion, portrait, fitted = warm.fitted(settings, _progress(teller))
         size = copy.result() if copy else (motion.height, motion.width)
     result = Result(settings, portrait, fitted, motion)
+    if not settings.full:  # else it is the picture itself
+        _write_picture(folder / STILL, result.portrait())
     stages.begin("Rendering")
     frames = render(portrait, fitted, generator=generator, enhancers=enhancers, full=settings.full)
     driving = (seen if seen is not None else place(motion)).points

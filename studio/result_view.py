@@ -12,6 +12,7 @@ from studio.heard import is_unsigned
 from studio.job_view import stage_times
 from studio.navigation import is_present
 from studio.session import get_queue, get_store, open_page
+from studio.settings import without_ending
 from studio.store import Run
 from visiongen import choose
 from visiongen.errors import VisionGenError
@@ -56,7 +57,7 @@ def player(run: Run) -> None:
         st.error("The film of this run is gone; render it again.")
         return
     others = {}
-    if (portrait := run.file("portrait.png")) and run.settings.full:
+    if portrait := run.still():
         others["Portrait"] = portrait
     if driving := run.file("driving.mp4"):
         others["Driving"] = driving
@@ -79,7 +80,7 @@ def _actions(run: Run) -> None:
         if run.settings.exporter.name not in ("mp4", "gif", "webm", "webp"):
             download(run, run.settings.exporter.name, run.settings.exporter.name.upper())
         st.download_button(
-            "Motion", _template(run), file_name=f"{Path(run.settings.driving_name).stem}-{run.id}.npz",
+            "Motion", _template(run), file_name=f"{without_ending(run.settings.driving_name)}-{run.id}.npz",
             icon=":material/motion_photos_on:", key=f"template {run.id}", on_click="ignore",
             help="A motion template: the movement of this clip alone. It can drive other portraits, see Template above the "
                  "driving clip.",
@@ -113,7 +114,7 @@ def download(run: Run, exporter: str, label: str) -> None:
     except VisionGenError:
         return
     st.download_button(
-        label, _converted(run, exporter), file_name=f"{Path(run.settings.portrait_name).stem}-{run.id}{suffix}",
+        label, _converted(run, exporter), file_name=f"{without_ending(run.settings.portrait_name)}-{run.id}{suffix}",
         mime=MEDIA_TYPES.get(suffix), key=f"download {exporter} {run.id}", icon=":material/download:",
         on_click="rerun" if manifest_beside(Path(f"result{suffix}")) else "ignore",  # to offer its credentials too
     )  # fmt: skip
@@ -125,7 +126,7 @@ def _download_manifest(run: Run, film: str) -> None:
     beside = manifest_beside(run.folder / film)
     if beside is not None and beside.is_file():
         st.download_button(
-            "Its credentials", beside.read_bytes, file_name=f"{Path(run.settings.portrait_name).stem}-{run.id}.c2pa",
+            "Its credentials", beside.read_bytes, file_name=f"{without_ending(run.settings.portrait_name)}-{run.id}.c2pa",
             mime="application/c2pa", key=f"manifest {film} {run.id}", icon=":material/verified:", on_click="ignore",
             help="WebM cannot hold its signed statement: keep this file beside it, under the same name.",
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import reprlib
 import shlex
 from collections.abc import Mapping
@@ -76,6 +77,11 @@ def part_of(name: str, options: Any = None) -> Part:
 def with_name(text: str, path: Path, name: str) -> str:
     """A message about a file, with the user's name of it in place of ours."""
     return text.replace(str(path), name).replace(path.name, name)
+
+
+def without_ending(name: str) -> str:
+    """A user's name of a file without ".mp4" and the like; "driving at 0.00 s" has no ending."""
+    return re.sub(r"\.[A-Za-z][A-Za-z0-9]{1,4}$", "", Path(name).name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.settings import Settings
+from studio.settings import Settings, without_ending
 from visiongen.arrays import read_arrays
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.shortages import shortage
@@ -89,6 +89,10 @@ class Run:
         """A file of the run, None where it is not there."""
         path = self.folder / name
         return path if path.is_file() else None
+
+    def still(self) -> Path | None:
+        """The portrait as it is in the result before anything moves: whole, or the crop of its face."""
+        return self.file("portrait.png" if self.settings.full else "still.png")
 
     def tracks(self) -> dict[str, np.ndarray]:
         """Arrays of ``tracks.npz`` by name; {} before there are any."""
@@ -251,7 +255,7 @@ class Store:
             MediaError: It cannot be written; nothing is left of it then.
         """
         run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
-        title = title or f"{Path(settings.portrait_name).stem} · {Path(settings.driving_name).stem}"
+        title = title or f"{without_ending(settings.portrait_name)} · {without_ending(settings.driving_name)}"
         folder = self.root / "runs" / run_id
         run = Run(id=run_id, session=session, title=title, created=time.time(), settings=settings, folder=folder,
                   server=server)  # fmt: skip

@@ -30,10 +30,14 @@ def chosen_settings() -> tuple[Settings | None, DrivingFile | None]:
     making = making_controls(template=driving is not None and driving.is_template)
     if portrait is None or driving is None or face is None:
         return None, driving
-    itself = portrait.of_clip == driving.path and making["full"]
+    of_clip = portrait.of_clip == driving.path
+    if of_clip and not making["full"]:
+        st.caption(
+            ":material/info: A face crop is not compared with the clip (SSIM): that takes the whole picture as framing."
+        )
     settings = Settings(
         portrait=portrait.path, driving=driving.path, portrait_name=portrait.name, driving_name=driving.name,
-        self_reenactment=itself, motion=motion, face=face, start=start, end=end, **making,
+        self_reenactment=of_clip and making["full"], motion=motion, face=face, start=start, end=end, **making,
     )  # fmt: skip
     return settings.replace(fills=_fills(settings)), driving
 

@@ -84,17 +84,13 @@ def _focus(one: Run, other: Run, labels: tuple[str, str]) -> dict[str, Focus]:
         found[label] = focus_on(data.tracks["target"], data.size("target"))
         if "driving" in data.names:
             found["Driver"] = focus_on(data.tracks["driving"], data.size("driving"))
-    if one.settings.full and labels[0] in found:
+    if labels[0] in found:  # the portrait as it is in the result
         found["Portrait"] = found[labels[0]]
     return found
 
 
 def _player(one: Run, other: Run) -> None:
-    others = {
-        name: path
-        for name, path in (("Portrait", one.file("portrait.png")), ("Driver", one.file("driving.mp4")))
-        if path
-    }
+    others = {name: path for name, path in (("Portrait", one.still()), ("Driver", one.file("driving.mp4"))) if path}
     frames = min(one.frames, other.frames) or None
     st.session_state["frame"] = min(max(int(st.session_state.get("frame") or 0), 0), max(frames or 1, 1) - 1)
     labels = _names(one, other)

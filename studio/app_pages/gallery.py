@@ -34,7 +34,7 @@ _STATES = {"done": ":green-badge[done]", "failed": ":red-badge[failed]", "stoppe
 def summary(run: Run) -> str:
     """The settings of a run in one line."""
     settings = run.settings
-    parts = [settings.generator.name, *(f"+ {one.name}" for one in settings.enhancers)]
+    parts = [" + ".join(one.name for one in (settings.generator, *settings.enhancers))]
     parts.append((preset_of(settings.motion) or "own movement").lower())
     if settings.start or settings.end is not None:
         end = "end" if settings.end is None else f"{settings.end:g}"

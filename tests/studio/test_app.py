@@ -133,6 +133,7 @@ def test_the_clips_own_frame_as_the_portrait(studio):
     assert settings.self_reenactment and settings.portrait_name == "driving at 0.00 s"
     opened(app, "more_settings").button_group(key="framing").set_value("Face crop").run()
     assert not wanted(app).self_reenactment, "a crop cannot be compared with the clip pixel by pixel"
+    assert any("not compared with the clip" in one.value for one in app.caption)
 
 
 def test_render_follow_and_result(studio, store):

@@ -20,6 +20,7 @@ from studio.store import Store
 from visiongen import MotionSettings, load_motion
 from visiongen.errors import VisionGenError
 from visiongen.marking.badge import badge_place
+from visiongen.media import probe, read_frames
 from visiongen.samples import sample
 
 
@@ -106,6 +107,10 @@ def test_face_crop_of_a_template(store, job_queue, finished_run):
     assert run.size == (96, 96) and run.file("driving.mp4") is None and run.tracks()["driving"].shape == (15, 478, 3)
     inside = run.tracks()["target"][:, :468, :2]
     assert (inside > 0).mean() > 0.99 and (inside < 96).mean() > 0.99
+    # What the player sets beside it: the portrait as it is in the result, of the whole picture the picture itself.
+    first = next(iter(read_frames(probe(run.file("result.mp4"))))).pixels[0]
+    assert np.abs(opened(run.still()) - first).mean() < 20
+    assert finished_run.still() == finished_run.file("portrait.png")
 
 
 def test_preview_is_a_frame_of_the_result(finished_run, job_queue):

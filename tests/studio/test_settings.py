@@ -10,7 +10,7 @@ import pytest
 from renders import sample_settings
 
 from studio.presets import PRESETS, preset_of
-from studio.settings import Part, Settings, part_of
+from studio.settings import Part, Settings, part_of, without_ending
 from visiongen import Choice, MotionSettings, choose
 from visiongen.diagnostics import Remedy
 from visiongen.errors import PluginError, VisionGenError
@@ -33,6 +33,20 @@ def test_messages_get_the_names_that_users_know():
     settings = sample_settings(portrait="/kept/ab12.png", portrait_name="me.png", driving="/kept/cd34.mp4",
                                driving_name="holiday.mp4")  # fmt: skip
     assert settings.with_names("/kept/ab12.png does not fit cd34.mp4") == "me.png does not fit holiday.mp4"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("me.png", "me"),
+        ("driving at 0.00 s", "driving at 0.00 s"),
+        ("v1.2.mp4", "v1.2"),
+        ("a/b.webm", "b"),
+        ("clip", "clip"),
+    ],
+)
+def test_titles_are_names_without_their_endings(name, title):
+    assert without_ending(name) == title
 
 
 def test_json_round_trip():
