@@ -13,10 +13,10 @@ _PITCH_SHARE = 2 / 3
 """Nods show less of a face than turns do: their limit is this share of the one of turns."""
 _LEAST_ROOM = 4.0
 """Degrees that a portrait may turn on which looks as far to the side as the limit allows."""
-_PROFILE = (40.0, 50.0)
+_PROFILE = (40.0, 47.0)
 """A portrait that looks this many degrees to the side hides half of a face, of which its mirror image knows nothing
 either: mouth and far eye lie on the rim. So the further it looks to the side, the less it turns to the camera."""
-_FROM_PROFILE = (40.0, 8.0)
+_FROM_PROFILE = (40.0, 1.0)
 """Degrees that it turns to the camera at most."""
 
 
