@@ -242,12 +242,12 @@ class MotionField:
         return lips
 
     def _vanished(self, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where nothing that belongs to the person is now: where the head was, and elsewhere; without a matte nobody knows."""
+        """Where nothing of the person is now: where the head was, and where nobody was; without a matte nobody knows."""
         if self._matte is None:
             return np.zeros((GRID, GRID), np.float32), np.zeros((GRID, GRID), np.float32)
         now = cv2.dilate(person, _FIVE)  # the edges are the network's
         gone = cv2.GaussianBlur(1 - now, (0, 0), 0.8)
-        return self._was * gone, (1 - self._was) * gone
+        return self._was * gone, (1 - np.maximum(self._was, self._matte)) * gone
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:
         """(2, G, G) float32 the affine map that takes the target's outline best to the portrait's, everywhere."""

@@ -8,6 +8,7 @@ silhouette, mirrored inward.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import cv2
@@ -43,8 +44,8 @@ shows their colour, as a share of the way from the silhouette back to the oval."
 _HAIR = 0.45
 """Behind the head there is hair: its colours come from no lower than this, of 1 (straight up); ears are below."""
 _FAIRLY_FAR, _JAW, _AT_THE_JAW = (12.0, 28.0), (0.1, 0.4), 0.7
-"""Degrees between which, and downward shares of a direction between which, the colours beside a jaw are taken nearer to it, by
-this share of the way: farther out are collars and hair that stay where they are."""
+"""Degrees of turn to the side between which, and downward shares of a direction between which, the colours beside a jaw are
+taken nearer to it, by this share of the way: farther out are collars and hair that stay where they are."""
 _TURNED = 20.0
 """Degrees from the portrait's pose at which all colours of what it does not show have changed to the hair's."""
 _FAR = (25.0, 45.0)
@@ -184,7 +185,9 @@ class Skull:
         cosine = (np.trace(rotation @ self._pose[0].T) - 1) / 2
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
         texture = self.vertices[:, :2] + _rising(angle, (0, _TURNED)) * self._unseen
-        texture += _rising(angle, _FAR) * self._smooth_cheeks + _rising(angle, _FAIRLY_FAR) * self._clear_jaw
+        relative = self._pose[0].T @ rotation
+        aside = abs(math.degrees(math.atan2(relative[0, 2], relative[2, 2])))
+        texture += _rising(angle, _FAR) * self._smooth_cheeks + _rising(aside, _FAIRLY_FAR) * self._clear_jaw
         inward = 0.5 * (_mouth_width(self.source, self.face_width) - _mouth_width(points, scale))
         if inward > 0:
             texture[:468] += min(_OUTWARD * inward, _MOST_OUTWARD) * self._corners_outward
@@ -257,10 +260,9 @@ class Skull:
         return steps
 
     def _up_to_the_jaw(self) -> np.ndarray:
-        """(N, 2) steps from the rings beside a jaw, but not below the chin, nearer to the oval, see `_JAW`."""
+        """(N, 2) steps from the rings below a face nearer to its oval, see `_JAW`."""
         steps, oval = np.zeros((len(self.vertices), 2)), self.source[list(FACE_OVAL), :2]
-        aside, down = np.split(_directions()[0], 2, axis=1)
-        below = np.clip((down - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1) * np.clip(3 * np.abs(aside) - 0.75, 0, 1)
+        below = np.clip((_directions()[0][:, 1:] - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1)
         for number in range(len(_OUT)):
             _ring(steps, number)[:] = _AT_THE_JAW * below * (oval - _ring(self.vertices, number)[:, :2])
         return steps
