@@ -47,6 +47,8 @@ _STYLE = """
 .st-key-empty_page_icon p span { font-size: 2.4rem !important; line-height: 1; color: #6675f0; }
 .st-key-early { display: none; }
 .st-key-failure_examples img { aspect-ratio: 1; object-fit: cover; }
+/* Where nothing hovers, the tools of a chart are always there: on a small screen over its legend. */
+@media (max-width: 640px) and (hover: none) { .js-plotly-plot .modebar { display: none !important; } }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 4rem 1rem 1.5rem; }
   /* What is made, and the button that makes it, before the inputs. */

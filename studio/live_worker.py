@@ -91,6 +91,7 @@ class LiveWorker:
         self._motions: queue.Queue = queue.Queue(1)
         self._turn = InTurn()
         self._session: LiveSession | None = None
+        self._settings: Settings | None = None
         self._recording: Recording | None = None
         self._saving: list[threading.Thread] = []
 
@@ -117,7 +118,7 @@ class LiveWorker:
             return False
         try:
             wanted = json.loads(message[1])
-            settings = Settings.from_dict(wanted["settings"])
+            settings = self._settings = Settings.from_dict(wanted["settings"])
             from visiongen import prepare_portrait
 
             self._drawers = [DrawerProcess(settings, threads=share_of_cores(4)) for _ in range(_drawers(settings))]
@@ -128,7 +129,6 @@ class LiveWorker:
                 size=int(wanted["size"]),
                 drawers=0,
             )
-            self._settings = settings
             motion = self._session.follow(self._session.portrait.image)
             for drawer in self._drawers:
                 drawer.begin(self._session.portrait)
@@ -228,7 +228,8 @@ class LiveWorker:
         self._send("J", {"event": event, **values})
 
     def _tell_error(self, error: BaseException) -> None:
-        self._tell("error", message=sentence(error))
+        text = sentence(error)
+        self._tell("error", message=self._settings.with_names(text) if self._settings else text)
 
 
 def _drawers(settings: Settings) -> int:

@@ -319,10 +319,11 @@ def test_a_crowd_of_pictures_does_not_lengthen_the_delay(port, store, camera):
 def test_a_portrait_without_a_face_is_told_in_one_sentence(port, store, tmp_path):
     path = tmp_path / "wall.png"
     cv2.imwrite(str(path), np.full((200, 200, 3), 120, np.uint8))
-    key = issue_ticket(live_settings(portrait=str(path)), session="tests", store=store)
+    key = issue_ticket(live_settings(portrait=str(path), portrait_name="holiday.png"), session="tests", store=store)
     with opened(port, key) as link:
         found = event(link, "ready")
     assert found["event"] == "error" and "no face was found" in found["message"]
+    assert "holiday.png" in found["message"] and "wall.png" not in found["message"]
 
 
 def test_more_sessions_than_there_is_room_for_are_told(port, store, monkeypatch):
