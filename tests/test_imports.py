@@ -27,6 +27,7 @@ LAYERS = (
         "rasterise",
         "skull",
         "neck",
+        "feature_maps",
         "flow",
         "registration",
         "feedback",
