@@ -28,6 +28,7 @@ LAYERS = (
         "rasterise",
         "skull",
         "neck",
+        "feature_maps",
         "flow",
         "warping",
         "registration",

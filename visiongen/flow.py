@@ -11,15 +11,15 @@ crop's resolution. `align_corners` is False in that convention.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cache
 
 import cv2
 import numpy as np
 
-from visiongen.drawing import SUBPIXEL, box_round, fixed
-from visiongen.landmarks import FACE_OVAL, INNER_LIPS, LEFT_EYE, LEFT_IRIS, OUTER_LIPS, RIGHT_EYE, RIGHT_IRIS
+from visiongen.drawing import SUBPIXEL, fixed
+from visiongen.feature_maps import LEVELS, draw_features
+from visiongen.landmarks import FACE_OVAL, OUTER_LIPS
 from visiongen.mouth import lacking, opening
 from visiongen.neck import Neck
 from visiongen.pose import face_model, fit_head
@@ -54,10 +54,7 @@ such turns and digs holes into a cheek that comes into sight."""
 _AT_THE_HEAD = 0.85
 """Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
-_FINER = 4  # times finer, small openings are drawn before they are averaged
 _FIVE = np.ones((5, 5), np.uint8)
-_LEVELS = np.arange(256, dtype=np.float32) / 255
-"""Of what is drawn in 8 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +192,7 @@ class MotionField:
         for channel, values in enumerate(table[10:], start=2):
             maps[channel].ravel()[covered] = values
             maps[channel] = cv2.blur(maps[channel], (3, 3))
-        _draw_features(target, maps[7:10])
+        draw_features(target, maps[7:10])
         maps[10:12] = steps
 
         candidates = np.empty((len(CANDIDATES), GRID, GRID, 2), np.float32)
@@ -303,40 +300,9 @@ def drawn_maps(points: np.ndarray) -> np.ndarray:
     maps = np.empty((len(SOURCE_MAPS), GRID, GRID), np.float32)
     face = np.zeros((GRID, GRID), np.uint8)
     cv2.fillPoly(face, [fixed(points[list(FACE_OVAL), :2] * GRID)], 255, cv2.LINE_AA, shift=SUBPIXEL)
-    maps[0] = _LEVELS[face]
-    _draw_features(points, maps[1:])
+    maps[0] = LEVELS[face]
+    draw_features(points, maps[1:])
     return maps
-
-
-def _draw_features(points: np.ndarray, maps: np.ndarray) -> None:
-    """All of `SOURCE_MAPS` but the face, into (3, G, G) float32, from landmarks (478, 3) in crop units."""
-    flat = points[:, :2]
-    drawn = np.zeros(maps.shape, np.uint8)
-    for channel, rings in ((0, (INNER_LIPS,)), (1, (RIGHT_EYE, LEFT_EYE))):
-        for ring in rings:
-            _draw_small(drawn[channel], flat[list(ring)])
-    for iris in (RIGHT_IRIS, LEFT_IRIS):
-        centre, *rim = flat[list(iris)].tolist()
-        radius = sum(math.dist(centre, point) for point in rim) / len(rim) * GRID
-        if math.isfinite(radius):
-            at = fixed(np.array([centre]) * GRID)[0, 0]
-            cv2.circle(drawn[2], at, max(1, round(radius * 2**SUBPIXEL)), 255, -1, cv2.LINE_AA, shift=SUBPIXEL)
-    cv2.LUT(drawn.reshape(1, -1), _LEVELS, maps.reshape(1, -1))
-    maps[2] *= maps[1]  # lids cover the iris
-
-
-def _draw_small(target: np.ndarray, ring: np.ndarray) -> None:
-    """Adds a small opening (N, 2), crop units, to (G, G) uint8. OpenCV also fills the outline: a closed eye would keep half
-    an open one's area. Finer pixels, finer outline; only where the opening is."""
-    box = box_round(ring * GRID, GRID, before=1, after=1)
-    if box is None:
-        return
-    left, top, right, bottom = box
-    fine = np.zeros((_FINER * (bottom - top), _FINER * (right - left)), np.uint8)
-    corners = fixed(ring * (_FINER * GRID)) - np.array([left, top], np.int32) * (_FINER << SUBPIXEL)
-    cv2.fillPoly(fine, [corners], 255, cv2.LINE_8, shift=SUBPIXEL)
-    part = target[top:bottom, left:right]
-    np.maximum(part, cv2.resize(fine, part.shape[::-1], interpolation=cv2.INTER_AREA), out=part)
 
 
 def _normals(corners: np.ndarray) -> np.ndarray:
