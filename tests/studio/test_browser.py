@@ -177,6 +177,13 @@ def test_from_uploads_to_a_film(page, clip, tmp_path):
     open_page(page, "Gallery")
     page.locator("[class*=st-key-card-]").nth(1).wait_for()
     no_failure(page)
+
+    # Back goes through the pages, press by press.
+    page.go_back()
+    page.locator(".compare .stage").wait_for(timeout=60_000)
+    page.go_back()
+    page.locator(".st-key-preset").wait_for(timeout=60_000)
+    no_failure(page)
     assert page.outside == [], "the page asked another host"
 
 
