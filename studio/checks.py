@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from studio.heard import HeardWarnings
 from visiongen import FrameBatch, Provenance, choose, load, load_motion
 from visiongen.containers import opened
 from visiongen.errors import MediaError
@@ -55,7 +56,8 @@ def check_clip(task: dict[str, Any], root: Path, teller: Teller) -> dict[str, An
     path = Path(task["path"])
     if path.suffix.lower() == ".npz":
         return _template(path, task["max_seconds"])
-    clip = probe(path)
+    with HeardWarnings() as heard:
+        clip = probe(path, to_end=True)
     frames = clip.num_frames or 0
     seconds = float(frames / clip.fps)
     if seconds > task["max_seconds"]:
@@ -71,6 +73,7 @@ def check_clip(task: dict[str, Any], root: Path, teller: Teller) -> dict[str, An
     return {
         "seconds": seconds, "fps": float(clip.fps), "frames": frames, "size": [clip.height, clip.width],
         "has_audio": clip.has_audio, "playable": str(playable(path, root, teller)),
+        "note": " ".join(heard.texts),
     }  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 """What is put into Streamlit's page on its way: something to see at once, while the browser still reads megabytes of script,
-and a shortcut that works wherever the focus is."""
+a shortcut that works wherever the focus is, and a history of pages that Back goes through press by press."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _FIRST = """
 </style>
 <div class="opening" role="status"><strong>VisionGen 3D</strong><i></i><span>The studio is opening …</span></div>
 """
-_SHORTCUT = Path(__file__).with_name("components").joinpath("shortcut.js").read_text(encoding="utf-8")
+_SCRIPTS = tuple(
+    Path(__file__).with_name("components").joinpath(name).read_text(encoding="utf-8")
+    for name in ("shortcut.js", "history.js")
+)
 
 
 class FirstPaint:
@@ -59,7 +62,7 @@ def with_first_content(page: bytes) -> bytes:
     """The bytes of Streamlit's page with something to see in it; other pages as they are."""
     if _ROOT not in page:
         return page
-    first = f"{_FIRST}<script>{_SHORTCUT}</script>"
+    first = _FIRST + "".join(f"<script>{{ {script} }}</script>" for script in _SCRIPTS)
     page = page.replace(_ROOT, _ROOT + first.encode(), 1)
     return page.replace(_TITLE, b"<title>VisionGen 3D</title>", 1)
 

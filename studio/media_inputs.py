@@ -271,6 +271,8 @@ def _piece(driving: DrivingFile) -> tuple[float, float | None]:
     sound = ", sound" if driving.has_audio else ""
     st.caption(f"{driving.name}: {frames} of {driving.frames} frames, {driving.fps:.4g} fps, "
                f"{driving.size[1]}\u00a0×\u00a0{driving.size[0]}{sound}")  # fmt: skip
+    if driving.note:
+        st.warning(f"{driving.note}. What can be read is used; save or download the clip again to have all of it.")
     whole = end >= driving.seconds - step / 2
     return round(start, 4), None if whole else round(end, 4)
 

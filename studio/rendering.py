@@ -76,7 +76,7 @@ def render_run(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str, An
     stages.begin("Finding the face")
     _write_picture(folder / PORTRAIT, warm.portrait(settings).image)
     stages.begin("Reading the clip")
-    with ThreadPoolExecutor(1) as beside:
+    with HeardWarnings() as heard, ThreadPoolExecutor(1) as beside:
         copy = None if settings.is_template else beside.submit(_copy_clip, settings, folder / DRIVING, teller)
         seen, motion, portrait, fitted = warm.fitted(settings, _progress(teller))
         size = copy.result() if copy else (motion.height, motion.width)
@@ -89,11 +89,16 @@ def render_run(task: dict[str, Any], warm: Warm, teller: Teller) -> dict[str, An
     measuring = Measuring(
         settings, result.portrait(), result.fps, teller.tell, targets=result.target(), driving=driving
     )
-    with measuring, HeardWarnings() as heard:
+    with measuring, heard:
         told = _told(result.resized(frames), folder, len(fitted), teller, measuring, Badge(settings.mark))
         count = _export(told, settings, folder, result, device, warm)
     stages.begin("Looking for problems")
-    warnings = [*unusual(portrait, motion, fitted), *result.warnings, *heard.texts, *measuring.warnings]
+    warnings = [
+        *unusual(portrait, motion, fitted),
+        *result.warnings,
+        *map(settings.with_names, heard.texts),
+        *measuring.warnings,
+    ]
     warnings += diagnosed(motion, portrait, fitted, settings, folder)
     stages.begin("Finishing")
     write_arrays(folder, result, seen, motion, fitted, measuring, size)

@@ -69,6 +69,8 @@ class DrivingFile:
     source: str = "upload"
     """sample, upload, record or template."""
     has_audio: bool = False
+    note: str = ""
+    """What is wrong with it though it can be used, for the user; empty, where nothing is."""
 
     @property
     def is_template(self) -> bool:
@@ -129,7 +131,8 @@ def look_at_driving(path: Path, name: str, *, ask: Ask, source: str) -> DrivingF
     """
     task = {"do": "check_clip", "path": str(path), "max_side": MAX_SIDE, "max_seconds": MAX_SECONDS}
     answer = ask(task, seconds=CHECK_SECONDS)
-    return DrivingFile(**{**answer, "size": tuple(answer["size"])}, path=str(path), name=name, source=source)
+    told = {"size": tuple(answer["size"]), "note": with_name(answer.get("note", ""), path, name)}
+    return DrivingFile(**{**answer, **told}, path=str(path), name=name, source=source)
 
 
 def sample_portrait(title: str) -> PortraitFile:

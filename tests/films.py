@@ -102,6 +102,30 @@ def tiny_video(
     return path
 
 
+def copied_picture(path: Path, out: Path, *, times: int = 1, stands: float | None = None) -> Path:
+    """The picture of a video, `times` over and with its index first, so that it can be cut off.
+
+    Args:
+        stands: s of the last frame; None: as long as it was.
+    """
+    import av
+
+    with av.open(str(path)) as whole, av.open(str(out), "w", options={"movflags": "faststart"}) as container:
+        track = container.add_stream_from_template(whole.streams.video[0])
+        packets = [packet for packet in whole.demux(video=0) if packet.pts is not None]
+        length = sum(packet.duration for packet in packets)
+        for number in range(times):
+            for packet in packets:
+                copy = av.Packet(bytes(packet))
+                copy.pts, copy.dts = packet.pts + number * length, packet.dts + number * length
+                copy.time_base, copy.duration = packet.time_base, packet.duration
+                copy.is_keyframe, copy.stream = packet.is_keyframe, track
+                if stands is not None and packet is packets[-1]:
+                    copy.duration = round(stands / packet.time_base)
+                container.mux(copy)
+    return out
+
+
 def _encoded_sound(track: Any, sound: Callable, length: float, delay: float) -> Iterator[Any]:
     import av
 

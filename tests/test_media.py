@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from films import NTSC, beep_times, frame_number, numbered_frame, tiny_video, without_rights
+from films import NTSC, beep_times, copied_picture, frame_number, numbered_frame, tiny_video, without_rights
 from PIL import Image, ImageCms
 
 from visiongen import media
@@ -446,6 +446,35 @@ def test_of_a_video_that_breaks_off_the_rest_is_used(tmp_path: Path, caplog: pyt
     assert caplog.records and "a.mkv" in caplog.text
     with pytest.raises(MediaError, match=r"nothing from 2\.5 s"):
         media.probe(path, start=2.5)
+
+
+@pytest.mark.parametrize(("frames", "to_end"), [(90, False), (400, True)])
+def test_how_much_can_be_read_of_a_video_that_breaks_off_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, frames: int, to_end: bool
+) -> None:
+    whole = tiny_video(tmp_path / "whole.mp4", num_frames=frames, fps=Fraction(25), audio=False, options={"bf": "0"})
+    path = copied_picture(whole, tmp_path / "a.mp4")
+    half = frames // 2
+    path.write_bytes(path.read_bytes()[: packet_places(path, "video")[half][0]])
+    with caplog.at_level(logging.WARNING):
+        clip = media.probe(path, to_end=to_end)
+    assert clip.num_frames == half
+    told = f"announces {frames / 25:.1f} s, but its picture breaks off after {half / 25:.1f} s: {half} of about {frames} frames"
+    assert told in caplog.text
+    assert numbers(clip) == list(range(half))
+
+
+@pytest.mark.parametrize("stands", [0.1, 4.0])
+def test_a_last_frame_that_stands_is_no_break(tmp_path: Path, caplog: pytest.LogCaptureFixture, stands: float) -> None:
+    import av
+
+    whole = tiny_video(tmp_path / "whole.mp4", num_frames=50, audio=False, options={"bf": "0"})
+    path = copied_picture(whole, tmp_path / "screen.mp4", stands=stands)
+    with caplog.at_level(logging.WARNING):
+        clip = media.probe(path, to_end=True)
+    assert not caplog.records and clip.num_frames is not None and clip.num_frames >= 50
+    with av.open(str(path)) as container:  # what the file announces
+        assert container.duration / 1e6 == pytest.approx(49 / NTSC + stands, abs=0.05)
 
 
 def test_damage_in_the_middle_does_not_stop_a_video(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

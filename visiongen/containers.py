@@ -117,35 +117,47 @@ class FirstLook:
     seconds: float = 0.0
 
 
-def first_look(container: InputContainer, stream: VideoStream, path: Path) -> FirstLook:
-    """Two frames, rate and length. Reads on to the end of the file only where nothing else tells the length.
+def first_look(container: InputContainer, stream: VideoStream, path: Path, *, to_end: bool = False) -> FirstLook:
+    """Two frames, rate and length. Warns of a picture that ends long before its file says.
 
+    Args:
+        container, stream, path: An open file and its moving picture.
+        to_end: Read its packets to the end, so that the length is true also of a long file that is cut off; else that is
+            done only where nothing else tells the length, or where it is short.
     Raises:
         MediaError: There are no two frames: a still picture, or a file cut off at once.
     """
-    look, faults, hold = FirstLook(), [], 0
+    look, faults, last, hold = FirstLook(), [], 0, 0
     declared = declared_seconds(container, stream)
     look.complete = True
     for packet in packets(container, stream, faults):
         if packet.pts is not None and not packet.is_discard:
-            look.ticks.append(packet.pts)
-            hold = packet.duration or 0
+            last, hold = max(last, packet.pts), packet.duration or 0
+            if look.complete:
+                look.ticks.append(packet.pts)
         if len(look.frames) < 2:
             look.frames += decoded(packet, faults)
         elif declared and len(look.ticks) >= PROBED_PACKETS:
             look.complete = False
-            break
+            if not to_end:
+                break
     if len(look.frames) < 2:
         look.frames += decoded(None, faults, stream)  # after a break nothing else flushes the decoder
     if len(look.frames) < 2:
         what = "holds a single frame" if look.frames else "has no frame that can be decoded"
         raise MediaError(f"{path} {what}; give a whole video: no still picture, and none that was cut off")
     look.fps = frame_rate(look, stream)
-    if look.complete and len(look.ticks) > 1:
-        last = float(max(look.ticks) * stream.time_base - origin(stream))
-        look.seconds = last + held_seconds(float(hold * stream.time_base), look.fps)
-        if declared and declared - look.seconds > MISSED:
-            logger.warning("%s announces %.1f s, but its picture ends after %.1f s", path, declared, look.seconds)
+    if (look.complete or to_end) and len(look.ticks) > 1:
+        begins = float(last * stream.time_base - origin(stream))  # the last frame
+        stands = float(hold * stream.time_base)
+        look.seconds = begins + held_seconds(stands, look.fps)
+        # A last frame that stands long, as of a recorded screen, is no break.
+        if declared and declared - begins - max(stands, 0.0) > MISSED:
+            frames, announced = (round(float(seconds * look.fps)) for seconds in (look.seconds, declared))
+            logger.warning(
+                "%s announces %.1f s, but its picture breaks off after %.1f s: %d of about %d frames can be read",
+                path, declared, look.seconds, frames, announced,
+            )  # fmt: skip
     else:
         look.seconds = declared or float(len(look.frames) / look.fps)
     return look

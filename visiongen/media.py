@@ -172,13 +172,15 @@ def _to_srgb(image: Image) -> Image:
 # --- videos -----------------------------------------------------------------------------------------------------------
 
 
-def probe(path: Path | str, *, start: float = 0.0, end: float | None = None) -> DrivingClip:
-    """A driving video, looked at but not decoded beyond its first frames.
+def probe(path: Path | str, *, start: float = 0.0, end: float | None = None, to_end: bool = False) -> DrivingClip:
+    """A driving video, looked at but not decoded beyond its first frames; of one seen to break off, a warning is logged.
 
     Args:
         path: A local video file with at least two frames.
         start: Where the used piece begins, seconds after the first frame.
         end: Where it ends (half-open: the frame at `end` is not in it); None: with the file.
+        to_end: Find the end of the picture where it is, also in a long file that is cut off and still states its whole length.
+            The file is read through, but not decoded.
     Returns:
         The clip. `fps` is the constant rate of `read_frames`: that of the file, the average one where it varies.
         `start` and `end` are moved to the next frame.
@@ -189,7 +191,7 @@ def probe(path: Path | str, *, start: float = 0.0, end: float | None = None) -> 
     _refuse_pictures(path)
     with containers.opened(path) as container:
         stream = containers.video_stream(container, path)
-        look = containers.first_look(container, stream, path)
+        look = containers.first_look(container, stream, path, to_end=to_end)
         height, width = containers.upright_size(look.frames[0], stream)
         has_audio = any(track.codec_context is not None for track in container.streams.audio)
     containers.check_size(width, height, path)

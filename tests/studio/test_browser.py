@@ -148,8 +148,9 @@ def test_from_uploads_to_a_film(page, clip, tmp_path):
     page.locator("[class*=st-key-open-app_pages-inspect_frames] button").click()
     scrubber = page.locator(".scrubber")
     scrubber.locator("input.time").wait_for()
-    before = scrubber.locator(".clock").inner_text()
     scrubber.locator("input.time").focus()
+    page.keyboard.press("Home")
+    before = scrubber.locator(".clock").inner_text()
     for _ in range(5):
         page.keyboard.press("ArrowRight")
     page.wait_for_function(
@@ -176,6 +177,13 @@ def test_from_uploads_to_a_film(page, clip, tmp_path):
     no_failure(page)
     open_page(page, "Gallery")
     page.locator("[class*=st-key-card-]").nth(1).wait_for()
+    no_failure(page)
+
+    # Back goes through the pages, press by press.
+    page.go_back()
+    page.locator(".compare .stage").wait_for(timeout=60_000)
+    page.go_back()
+    page.locator(".st-key-preset").wait_for(timeout=60_000)
     no_failure(page)
     assert page.outside == [], "the page asked another host"
 

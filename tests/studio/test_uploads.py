@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from films import copied_picture
 from PIL import Image
 from renders import sample_settings
 
@@ -100,6 +101,17 @@ def test_a_clip_is_looked_at(give):
     clip = give(add_driving, sample("driving.mp4").read_bytes(), "me.mp4")
     assert (clip.name, clip.frames, clip.fps, clip.size) == ("me.mp4", 150, 25.0, (256, 256))
     assert clip.seconds == pytest.approx(6.0) and clip.has_audio and clip.playable == clip.path and not clip.is_template
+
+
+@pytest.mark.parametrize("times", [1, 3])  # of the longer one the file tells the length, and nobody has to look
+def test_of_a_clip_that_breaks_off_it_is_said_how_much_is_used(give, tmp_path, times):
+    path = copied_picture(sample("driving.mp4"), tmp_path / "whole.mp4", times=times)
+    data = path.read_bytes()
+    clip = give(add_driving, data[: len(data) // 2], "me.mp4")
+    assert 0.3 * 150 * times < clip.frames < 0.8 * 150 * times
+    assert clip.note.startswith(f"me.mp4 announces {6 * times}.0 s, but its picture breaks off after")
+    assert f"{clip.frames} of about {150 * times} frames" in clip.note
+    assert not give(add_driving, data, "me.mp4").note
 
 
 def test_browsers_get_a_copy_of_what_they_cannot_play(give):

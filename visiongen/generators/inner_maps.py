@@ -43,7 +43,7 @@ def inner_maps(
         *(_share(name, text, share) for (name, text), share in zip(_CANDIDATES, weights, strict=True)),
         _share(
             "Occlusion",
-            "1 where the portrait shows what is needed, 0 where it is hidden",
+            "100 % where the portrait shows what is needed, 0 % where it is hidden",
             _numpy(motion.occlusion[0, 0]),
         ),
         _picture("Moved portrait", "the portrait, warped by the corrected motion", moved),
