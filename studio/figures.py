@@ -149,7 +149,7 @@ def trajectories_figure(
         tracks: Name -> (T, 478, 2 or 3).
         landmarks: Their numbers.
         frame: Where the cursor stands.
-        unit: Of the tracks.
+        unit: Of the tracks, with the space before it.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     for kind, (track, points) in enumerate(tracks.items()):
@@ -162,10 +162,9 @@ def trajectories_figure(
                 line.showlegend = axis == 0 and kind == 0
                 figure.add_trace(line, row=axis + 1, col=1)
     _cursor(figure, times, frame)
-    figure.update_yaxes(title_text="to the right", row=1, col=1)
-    figure.update_yaxes(
-        title_text="down", autorange="reversed", row=2, col=1
-    )  # what is lower in the picture is lower here
+    figure.update_yaxes(title_text=f"to the right,{unit}", row=1, col=1)
+    # What is lower in the picture is lower here.
+    figure.update_yaxes(title_text=f"down,{unit}", autorange="reversed", row=2, col=1)
     figure.update_xaxes(title_text="time, s", row=2, col=1)
     return framed(figure, height=440, name=f"trajectories {list(landmarks)} {list(tracks)}")
 

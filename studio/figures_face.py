@@ -28,13 +28,14 @@ _ABOVE_IT = _UNDER_IT | {"y": 1, "yanchor": "top"}
 _ON_ANY_GROUND = {"color": "#7b8794"}
 """Plotly's buttons turn white under the pointer, in the dark theme too."""
 SEEN_FROM = {
-    "front": (0.0, -1.55, 0.0),
-    "its right": (-1.1, -1.1, 0.15),  # of the person: the left of the picture
-    "its left": (1.1, -1.1, 0.15),
-    "above": (0.0, -1.1, 1.1),
-    "below": (0.0, -1.1, -1.1),
+    "front": (0.0, -1.8, 0.0),
+    "its right": (-1.28, -1.28, 0.17),  # of the person: the left of the picture
+    "its left": (1.28, -1.28, 0.17),
+    "above": (0.0, -1.28, 1.28),
+    "below": (0.0, -1.28, -1.28),
 }
-"""Side of the face -> where the eye of a chart in space is; x to the right of the picture, y away, z up."""
+"""Side of the face -> where the eye of a chart in space is; x to the right of the picture, y away, z up. So far away that a
+turned head is seen whole on a phone, too, where the chart is narrower than high."""
 _FURTHEST = 20.0
 """Length of the vectors of a camera; further away, there is nothing to be seen."""
 _MOST_STEPS = 150

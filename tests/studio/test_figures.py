@@ -144,6 +144,13 @@ def test_charts_mark_the_frame_and_carry_its_number():
         json.loads(figure.to_json())
 
 
+@pytest.mark.parametrize("unit", [" px", " face widths"])
+def test_axes_of_trajectories_have_their_unit(unit):
+    figure = trajectories_figure(np.arange(3) / 25, {"wanted": np.zeros((3, 478, 3))}, [1], unit=unit)
+    titles = [axis.title.text for axis in (figure.layout.yaxis, figure.layout.yaxis2)]
+    assert titles == [f"to the right,{unit}", f"down,{unit}"]
+
+
 def test_a_line_that_is_alone_in_its_row_is_solid():
     times = np.arange(5) / 25
     figure = rows_figure(times, {"a": {"one": times}, "b": {"two": times}, "c": {"one": times, "two": times}})
