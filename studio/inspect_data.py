@@ -95,12 +95,6 @@ class RunData:
         """Track -> (T, 478) how far landmarks are from their reference, px."""
         return {one: np.linalg.norm((self.tracks[one] - self.reference(one))[..., :2], axis=-1) for one in self.names}
 
-    @property
-    def busiest(self) -> int:
-        """The frame whose landmarks are farthest from the portrait's, on average; 0 where there is no motion."""
-        moved = self.moved.get("target")
-        return 0 if moved is None else int(np.nan_to_num(moved.mean(1)).argmax())
-
     def film(self, name: str) -> FramePack | None:
         """Frames of ``driving`` or ``result``; None where the run has no such film."""
         path = self.run.file(f"{name}.mp4")

@@ -32,8 +32,7 @@ def _show(data: RunData) -> None:
     _prepare_films(data)
     files = publish(panels(data), key="scrubber")
     found = marks(data.run, data.frames)
-    frame = st.session_state.get(_FRAME)  # None: nobody has looked at one; the first one often is the portrait, unmoved
-    st.session_state[_FRAME] = min(max(data.busiest if frame is None else int(frame), 0), data.frames - 1)
+    st.session_state[_FRAME] = min(max(int(st.session_state.get(_FRAME) or 0), 0), data.frames - 1)
 
     st.session_state.setdefault("inspect_view", next(iter(VIEWS)))
 

@@ -148,9 +148,8 @@ def test_from_uploads_to_a_film(page, clip, tmp_path):
     page.locator("[class*=st-key-open-app_pages-inspect_frames] button").click()
     scrubber = page.locator(".scrubber")
     scrubber.locator("input.time").wait_for()
-    scrubber.locator("input.time").focus()
-    page.keyboard.press("Home")
     before = scrubber.locator(".clock").inner_text()
+    scrubber.locator("input.time").focus()
     for _ in range(5):
         page.keyboard.press("ArrowRight")
     page.wait_for_function(

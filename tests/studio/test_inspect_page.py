@@ -100,15 +100,6 @@ def test_views_work_without_a_result(studio, motion_only, view):
         assert "No metrics" in app.info[0].value
 
 
-def test_it_opens_on_a_frame_that_moves_and_stays_on_the_one_that_is_named(studio, finished_run):
-    moved = run_data(finished_run).moved["target"].mean(1)
-    still = int(moved.argmin())
-    assert moved[still] < 0.5  # px: the frame that motion is measured from
-    assert moved[studio(PAGE, run=finished_run.id).session_state["frame"]] == moved.max()
-    for named in (still, 0):
-        assert studio(PAGE, run=finished_run.id, frame=named).session_state["frame"] == named
-
-
 def test_a_frame_beyond_the_end_is_the_last_one(studio, finished_run):
     app = studio(PAGE, run=finished_run.id, frame=10**6)
     assert not problems(app)
