@@ -43,9 +43,10 @@ _BEHIND = ((0.04, 0.06, 0.15), (0.35, 0.4, 0.3), (0.95, 0.5, 0.3))
 shows their colour, as a share of the way from the silhouette back to the oval."""
 _HAIR = 0.45
 """Behind the head there is hair: its colours come from no lower than this, of 1 (straight up); ears are below."""
-_FAIRLY_FAR, _JAW, _AT_THE_JAW = (12.0, 28.0), (0.1, 0.4), 0.7
+_FAIRLY_FAR, _JAW, _AT_THE_JAW = (12.0, 28.0), (0.1, 0.4), 1.4
 """Degrees of turn to the side between which, and downward shares of a direction between which, the colours beside a jaw are
-taken nearer to it, by this share of the way: farther out are collars and hair that stay where they are."""
+taken from as much within it as this share of the way is more than 1: beyond it are collars and hair that stay where they are,
+and in drawings a line."""
 _TURNED = 20.0
 """Degrees from the portrait's pose at which all colours of what it does not show have changed to the hair's."""
 _FAR = (25.0, 45.0)
@@ -260,7 +261,7 @@ class Skull:
         return steps
 
     def _up_to_the_jaw(self) -> np.ndarray:
-        """(N, 2) steps from the rings below a face nearer to its oval, see `_JAW`."""
+        """(N, 2) steps from the rings below a face to within its oval, see `_JAW`."""
         steps, oval = np.zeros((len(self.vertices), 2)), self.source[list(FACE_OVAL), :2]
         below = np.clip((_directions()[0][:, 1:] - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1)
         for number in range(len(_OUT)):
