@@ -19,6 +19,7 @@ LAYERS = (
     {
         "pose",
         "rotations",
+        "ramps",
         "mediapipe_graphs",
         "landmarks",
         "faces",

@@ -18,6 +18,7 @@ import numpy as np
 
 from visiongen.flow import CANDIDATES, GRID, MAPS, DenseMotion, MotionField, pixel_centres
 from visiongen.pose import euler_angles, face_model, fit_head
+from visiongen.ramps import rising
 
 _TURNED = (6.0, 14.0)
 """Degrees of the portrait's own turn to the side from which on a side of it is hidden, and surely."""
@@ -65,7 +66,7 @@ class OtherSide:
         """
         self._source, self._matte = np.asarray(source, np.float64), matte
         self._yaw = _yaw(self._source)
-        self._share = _rising(abs(self._yaw), _TURNED) * (1 - _rising(abs(self._yaw), _PROFILE))
+        self._share = rising(abs(self._yaw), _TURNED) * (1 - rising(abs(self._yaw), _PROFILE))
 
     @cached_property
     def _field(self) -> MotionField:
@@ -83,14 +84,14 @@ class OtherSide:
         if self._share == 0:
             return None
         toward = (self._yaw - _yaw(target)) * np.sign(self._yaw)
-        share = self._share * _rising(toward, _TOWARD)
+        share = self._share * rising(toward, _TOWARD)
         if share == 0:
             return None
         (image,) = self._field.towards(target[None])
         stretch, head, face, seen = (MAPS.index(name) for name in ("stretch", "head", "face", "seen"))
         hidden = (dense.maps[head] < 0.5) | (dense.maps[seen] < 0)
         own = np.where(hidden, _HIDDEN, dense.maps[stretch])
-        weight = _rising(own - image.maps[stretch], _BETTER) * _rising(own, _STRETCHED) * image.maps[head]
+        weight = rising(own - image.maps[stretch], _BETTER) * rising(own, _STRETCHED) * image.maps[head]
         weight = weight * _beyond_the_midline(target, np.sign(self._yaw)) * self._come_out(dense.maps[head], toward)
         weight = cv2.GaussianBlur(cv2.dilate(weight.astype(np.float32), np.ones((3, 3))), (0, 0), 2.0)
         weight *= cv2.GaussianBlur(image.maps[head], (0, 0), 0.8)
@@ -103,7 +104,7 @@ class OtherSide:
         """(G, G) in [0, 1]: as far beyond the portrait's own `head` (G, G) as its back can have come out."""
         distance = cv2.distanceTransform((head < 0.5).astype(np.uint8), cv2.DIST_L2, 3) / GRID
         most = _DEPTH * self._field.face_width * np.sin(np.radians(min(toward, 90.0)))
-        return _rising(most - distance, (0.0, 2.0 / GRID))
+        return rising(most - distance, (0.0, 2.0 / GRID))
 
 
 def mirrored(points: np.ndarray) -> np.ndarray:
@@ -157,10 +158,4 @@ def _beyond_the_midline(target: np.ndarray, to_the_right: float) -> np.ndarray:
     distance = (pixel_centres(GRID) - top) @ across
     left, right = target[list(_SIDES)]
     sign = np.sign((right - left)[:2] @ across) * to_the_right
-    return _rising(sign * distance / float(np.linalg.norm(right - left)), _OVER_THE_MIDLINE)
-
-
-def _rising(value: np.ndarray | float, ends: tuple[float, float]) -> np.ndarray:
-    """0 below the first end, 1 above the second, smooth between them."""
-    share = np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1)
-    return share * share * (3 - 2 * share)
+    return rising(sign * distance / float(np.linalg.norm(right - left)), _OVER_THE_MIDLINE)

@@ -16,6 +16,7 @@ import numpy as np
 
 from visiongen.landmarks import FACE_OVAL, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from visiongen.pose import face_model, fit_head
+from visiongen.ramps import rising
 from visiongen.rotations import gaussian_over_time
 
 # Everything in face widths, in the head frame; set by eye on portraits with short and long hair.
@@ -163,6 +164,7 @@ class Skull:
         """(N, 3) of the portrait itself, crop units."""
         self._unseen = self._colours_of_the_unseen(matte) - self.vertices[:, :2]
         self._smooth_cheeks, self._clear_jaw = self._inward(), self._up_to_the_jaw()
+        self._mouth_width = _mouth_width(self.source, self.face_width)
         self._corners_outward = self._beyond_the_corners()
 
     def posed(self, points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float) -> np.ndarray:
@@ -185,11 +187,11 @@ class Skull:
         """
         cosine = (np.trace(rotation @ self._pose[0].T) - 1) / 2
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-        texture = self.vertices[:, :2] + _rising(angle, (0, _TURNED)) * self._unseen
+        texture = self.vertices[:, :2] + rising(angle, (0, _TURNED)) * self._unseen
         relative = self._pose[0].T @ rotation
         aside = abs(math.degrees(math.atan2(relative[0, 2], relative[2, 2])))
-        texture += _rising(angle, _FAR) * self._smooth_cheeks + _rising(aside, _FAIRLY_FAR) * self._clear_jaw
-        inward = 0.5 * (_mouth_width(self.source, self.face_width) - _mouth_width(points, scale))
+        texture += rising(angle, _FAR) * self._smooth_cheeks + rising(aside, _FAIRLY_FAR) * self._clear_jaw
+        inward = 0.5 * (self._mouth_width - _mouth_width(points, scale))
         if inward > 0:
             texture[:468] += min(_OUTWARD * inward, _MOST_OUTWARD) * self._corners_outward
         return texture
@@ -271,7 +273,7 @@ class Skull:
     def _beyond_the_corners(self) -> np.ndarray:
         """(468, 2) steps of one face width outward from the corners of the mouth, see `_LIP_CORNERS`."""
         steps, mirror = np.zeros((468, 2)), face_model().mirror
-        across = (self.source[61] - self.source[mirror[61]])[:2] / _mouth_width(self.source, self.face_width)
+        across = (self.source[61] - self.source[mirror[61]])[:2] / self._mouth_width
         for landmark, share in _LIP_CORNERS.items():
             steps[landmark], steps[mirror[landmark]] = share * across, -share * across
         return steps
@@ -285,12 +287,6 @@ class Skull:
         inside = _person(matte, points + (steps - _DEEP) * inward)
         found = np.where(inside.any(0), np.argmax(inside, axis=0), 0)
         return points + steps[found, :, 0] * inward
-
-
-def _rising(value: float, ends: tuple[float, float]) -> float:
-    """0 below the first end, 1 above the second, smooth between them."""
-    share = min(max((value - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
-    return share * share * (3 - 2 * share)
 
 
 def _mouth_width(points: np.ndarray, scale: float) -> float:
