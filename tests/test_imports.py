@@ -27,6 +27,7 @@ LAYERS = (
         "pose_limit",
         "retarget",
         "rasterise",
+        "long_hair",
         "skull",
         "neck",
         "feature_maps",

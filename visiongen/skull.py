@@ -141,11 +141,13 @@ class Skull:
         matte: np.ndarray | None = None,
         *,
         also: tuple[np.ndarray, np.ndarray] | None = None,
+        hair: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         """
         Args:
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], the person; None: a head of the usual size.
+            hair: See `visiongen.long_hair`.
             also: Landmarks and matte of another view of the same head: nothing may stick out of the person there either.
         """
         self.source = np.asarray(source, np.float64)
@@ -163,7 +165,7 @@ class Skull:
         self.vertices = self.posed(self.source, *self._pose)
         """(N, 3) of the portrait itself, crop units."""
         self._unseen = self._colours_of_the_unseen(matte) - self.vertices[:, :2]
-        self._smooth_cheeks, self._clear_jaw = self._inward(), self._up_to_the_jaw()
+        self._smooth_cheeks, self._clear_jaw = self._inward(), self._up_to_the_jaw(hair)
         self._mouth_width = _mouth_width(self.source, self.face_width)
         self._corners_outward = self._beyond_the_corners()
 
@@ -262,10 +264,11 @@ class Skull:
         steps[:468] = _cheek()[:, None] * self.face_width * way
         return steps
 
-    def _up_to_the_jaw(self) -> np.ndarray:
-        """(N, 2) steps from the rings below a face to within its oval, see `_JAW`."""
+    def _up_to_the_jaw(self, hair: tuple[float, float]) -> np.ndarray:
+        """(N, 2) steps from the rings below a face to within its oval, see `_JAW`; not where hair hides the jaw."""
         steps, oval = np.zeros((len(self.vertices), 2)), self.source[list(FACE_OVAL), :2]
-        below = np.clip((_directions()[0][:, 1:] - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1)
+        sideways, down = _directions()[0].T[..., None]
+        below = np.clip((down - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1) * (1 - np.where(sideways < 0, *hair))
         for number in range(len(_OUT)):
             _ring(steps, number)[:] = _AT_THE_JAW * below * (oval - _ring(self.vertices, number)[:, :2])
         return steps
