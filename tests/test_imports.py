@@ -42,6 +42,7 @@ LAYERS = (
         "eyeballs",
         "unseen",
         "other_side",
+        "outlines",
         "eyes",
         "background",
         "models",

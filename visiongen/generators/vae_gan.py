@@ -106,7 +106,11 @@ class VaeGanGenerator:
         pixels = np.empty((len(targets), side, side, 3), np.uint8)
         looks = {"always": len(targets), "registered": len(seen), "never": 0}[self._options.feedback]
         for i, (flow, layer, target) in enumerate(zip(motion.flow.cpu().numpy(), painted, targets, strict=True)):
-            given = {"revealed": prepared.other_side(dense[i], target), "measured": i < len(seen)}
+            given = {
+                "revealed": prepared.other_side(dense[i], target),
+                "without_lines": prepared.composer.outlines(dense[i]),
+                "measured": i < len(seen),
+            }
             shift = correction(prepared.preview.frame(flow, layer, target, **given), target) if i < looks else None
             prepared.composer.frame(flow, layer, target, **given, shift=shift, out=pixels[i])
         return FrameBatch(pixels=pixels, times=times)
