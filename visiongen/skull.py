@@ -38,11 +38,11 @@ so many degrees: of others the silhouette is the back of a head, of which this s
 _FLAT_JAW, _FLAT = (0.05, 0.45), 0.3
 """Downward shares of a direction between which this depth shrinks to such a share: behind the corners of the jaw there is neck,
 unless hair hangs there."""
-_NECK = (-0.35, 0.3)
+_NECK = (-0.2, 0.35)
 """Downward share of a direction from which, and to which, the neck takes the place of the skull."""
 _OUT = (0.5, 1.0)
 """Rings between oval and silhouette, as shares of the way."""
-_BEHIND = ((0.04, 0.06, 0.15), (0.35, 0.4, 0.3), (0.95, 0.5, 0.3))
+_BEHIND = ((0.04, 0.06, 0.15), (0.16, 0.45, 0.3), (0.5, 0.72, 0.3), (0.97, 0.78, 0.3))
 """Rings behind the silhouette: share of the way to the head's axis, depth behind the silhouette, and where the portrait
 shows their colour, as a share of the way from the silhouette back to the oval."""
 _HAIR = 0.45
