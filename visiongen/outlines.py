@@ -14,6 +14,8 @@ from visiongen.landmarks import FACE_OVAL
 from visiongen.pose import fit_head
 from visiongen.ramps import rising
 
+_LOOKED_AT = 256
+"""Side of the picture in which lines are looked for, px."""
 _EAR_TO_EAR = slice(8, 29)
 """Of the oval, over the chin; above it there is hair in every picture."""
 _THICK = 0.05
@@ -37,8 +39,10 @@ class Outlines:
             source: (478, 3) its landmarks, crop units.
         """
         width = float(fit_head(source[None])[2][0])
-        without = _without_lines(crop, width)
-        self.without: np.ndarray | None = without if _follows(without, crop, source, width) else None
+        side = min(_LOOKED_AT, len(crop))  # photographs of many pixels are told apart in no time
+        small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+        found = _follows(_without_lines(small, width), small, source, width)
+        self.without: np.ndarray | None = _without_lines(crop, width) if found else None
         """(S, S, 3) uint8, the drawing without its thin dark lines; None of other pictures."""
 
     def __call__(self, dense: DenseMotion) -> np.ndarray | None:
