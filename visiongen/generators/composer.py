@@ -76,13 +76,17 @@ class Composer:
         return warp_half_steps(self._crop, places)
 
     def _compose(self, places: np.ndarray, painted: np.ndarray, out: np.ndarray | None, *, above: bool) -> np.ndarray:
-        size = (self._side, self._side)
-        *light, own, still = (cv2.resize(layer, size, interpolation=cv2.INTER_LINEAR) for layer in painted)
+        # One colour after the other, so that few planes are in use at once: what the caches do not hold is waited for.
+        light, (own, still) = painted[:3], map(self._enlarged, painted[3:])
         planes = []
         for moved, own_light, background in zip(
-            cv2.split(warp_half_steps(self._crop, places)), light, self._background
+            cv2.split(warp_half_steps(self._crop, places, above=above)), light, self._background
         ):
-            plane = cv2.accumulateProduct(still, background, own_light)  # added in place: few passes over the memory
+            plane = cv2.accumulateProduct(still, background, self._enlarged(own_light))
             # OpenCV converts bytes first far sooner than it multiplies bytes and floats.
-            planes.append(cv2.add(plane, cv2.multiply(np.float32(moved), own), dtype=cv2.CV_8U))
+            moved = np.float32(moved)
+            planes.append(cv2.add(plane, cv2.multiply(moved, own, dst=moved), dtype=cv2.CV_8U))
         return cv2.merge(planes, out)
+
+    def _enlarged(self, layer: np.ndarray) -> np.ndarray:
+        return cv2.resize(layer, (self._side, self._side), interpolation=cv2.INTER_LINEAR)
