@@ -149,3 +149,18 @@ def test_sides_of_a_face_that_turns_far_take_their_colours_from_farther_in():
     assert steps[features].max() == 0  # nor is anything of eyes and brows drawn out beside them
     distance = np.linalg.norm(flat[2][:, None] - own[features[:-4]], axis=-1).min(1) / skull.face_width
     assert distance[steps > 0.002].min() > 0.03
+
+
+def test_behind_the_corners_of_the_jaw_there_is_neck_unless_hair_hangs_there():
+    bare, hidden = (Skull(head(), hair=hair) for hair in ((0.0, 0.0), (1.0, 1.0)))
+
+    def depth(skull: Skull, landmark: int) -> float:
+        """Of the silhouette behind a landmark of the oval, face widths."""
+        at = FACE_OVAL.index(landmark)
+        behind = skull.vertices[468 + len(FACE_OVAL) :][: len(FACE_OVAL)][at] - skull.vertices[landmark]
+        return float(behind[2] / skull.face_width)
+
+    for ear, corner in ((234, 58), (454, 288)):
+        assert depth(bare, corner) < 0.5 * depth(bare, ear)
+        assert depth(hidden, corner) > 0.8 * depth(hidden, ear)
+        assert depth(bare, ear) == pytest.approx(depth(hidden, ear))

@@ -107,15 +107,17 @@ class MotionField:
         matte: np.ndarray | None = None,
         *,
         also: tuple[np.ndarray, np.ndarray] | None = None,
+        hair: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         """
         Args:
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], the person: how far the head reaches beyond the face; None: as usual.
             also: Landmarks and matte of another view of the head, see `visiongen.skull.Skull`.
+            hair: How surely it hides ear and jaw, on the right and on the left, see `visiongen.long_hair`.
         """
         self.source = np.asarray(source, np.float64)
-        self._skull = Skull(self.source, matte, also=also)
+        self._skull = Skull(self.source, matte, also=also, hair=hair)
         self.face_width = self._skull.face_width
         self._opening = opening(self.source, self.face_width)
         self._normals = _normals(self._skull.vertices[triangles().T])

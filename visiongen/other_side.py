@@ -20,10 +20,9 @@ from visiongen.flow import CANDIDATES, GRID, MAPS, DenseMotion, MotionField, pix
 from visiongen.pose import euler_angles, face_model, fit_head
 from visiongen.ramps import rising
 
-_TURNED = (6.0, 14.0)
-"""Degrees of the portrait's own turn to the side from which on a side of it is hidden, and surely."""
-_PROFILE = (42.0, 50.0)
-"""The same from which on the mirror image knows less and less of it, and nothing: half of the face is on neither."""
+_TURNED, _PROFILE = 8.5, 46.0
+"""Degrees of the portrait's own turn to the side from which on a side of it is hidden, and from which on the mirror image knows
+nothing of it either: half of the face is on neither. Between them it counts in full: half of it would be a ghost."""
 _TOWARD = (2.0, 10.0)
 """Degrees of turn toward the hidden side at which its mirror image begins to show, and has the last word."""
 _STRETCHED = (0.35, 0.9)
@@ -38,8 +37,9 @@ _MIDLINE = (10, 152)
 _SIDES = (234, 454)  # of the picture's left and right
 _OVER_THE_MIDLINE = (-0.05, 0.1)
 """Face widths beyond the middle of the face at which the other side begins, and is certain."""
-_MOST_LIGHT = 0.7
-"""Largest logarithm of a difference in light that is made up for."""
+_MOST_LIGHT, _MOST_COLOUR = 0.7, 0.15
+"""Largest logarithm of a difference in light, and of one in a single channel beyond it, in odds of white, that is made up for:
+larger ones are hair on the one side and skin on the other."""
 _NEAR_AND_FAR = ((4.0, 1.0), (10.0, 0.05), (25.0, 0.002))
 """Cells over which the light is averaged, and the weights: near known skin it is that skin's, far from it what is left."""
 
@@ -58,21 +58,24 @@ class Revealed(NamedTuple):
 class OtherSide:
     """The mirror image of one portrait, and where it is needed."""
 
-    def __init__(self, source: np.ndarray, matte: np.ndarray) -> None:
+    def __init__(self, source: np.ndarray, matte: np.ndarray, hair: tuple[float, float] = (0.0, 0.0)) -> None:
         """
         Args:
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], its person.
+            hair: See `visiongen.long_hair`.
         """
-        self._source, self._matte = np.asarray(source, np.float64), matte
+        self._source, self._matte, self._hair = np.asarray(source, np.float64), matte, hair
         self._yaw = _yaw(self._source)
-        self._share = rising(abs(self._yaw), _TURNED) * (1 - rising(abs(self._yaw), _PROFILE))
+        self._needed = _TURNED < abs(self._yaw) < _PROFILE
 
     @cached_property
     def _field(self) -> MotionField:
         mirrored_matte = np.ascontiguousarray(self._matte[:, ::-1])
         # A wisp of hair on the side that is seen must not stand out on the other, where the portrait has none.
-        return MotionField(mirrored(self._source), mirrored_matte, also=(self._source, self._matte))
+        return MotionField(
+            mirrored(self._source), mirrored_matte, also=(self._source, self._matte), hair=self._hair[::-1]
+        )
 
     def __call__(self, dense: DenseMotion, target: np.ndarray) -> Revealed | None:
         """What the mirror image adds to a frame; None where the portrait shows enough itself.
@@ -81,10 +84,10 @@ class OtherSide:
             dense: The portrait's own motion.
             target: (478, 3) landmarks of the frame, crop units.
         """
-        if self._share == 0:
+        if not self._needed:
             return None
         toward = (self._yaw - _yaw(target)) * np.sign(self._yaw)
-        share = self._share * rising(toward, _TOWARD)
+        share = rising(toward, _TOWARD)
         if share == 0:
             return None
         (image,) = self._field.towards(target[None])
@@ -128,16 +131,21 @@ def show(frame: np.ndarray, image: np.ndarray, revealed: Revealed) -> None:
         cv2.resize(x, (side, side), interpolation=cv2.INTER_LINEAR)[part] for x in (revealed.weight, light)
     )
     below = frame[part].astype(np.float32)
-    above = np.minimum(image[part] * light, 255)
+    above = image[part].astype(np.float32)
+    above *= light / (1 + (light - 1) * (above / 255))  # odds times odds: what is bright gets no brighter than white
     frame[part] = below + weight[..., None] * (above - below) + 0.5
 
 
 def _light(frame: np.ndarray, image: np.ndarray, revealed: Revealed) -> np.ndarray:
-    """(G, G, 3) float32 factor that gives the mirror image the light of the frame, from where both are known outward."""
+    """(G, G, 3) float32 factor of the odds of white, x / (255 - x), that gives the mirror image the light of the frame, from
+    where both are known outward. A plain factor of two would burn out what is bright already."""
     ours, theirs = (
         cv2.resize(x, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32) + 4 for x in (frame, image)
     )
-    difference = np.clip(np.log(ours / theirs), -_MOST_LIGHT, _MOST_LIGHT) * revealed.known[..., None]
+    difference = np.log(ours * (264 - theirs) / (theirs * (264 - ours)))
+    grey = difference.mean(-1, keepdims=True)
+    colour = np.clip(difference - grey, -_MOST_COLOUR, _MOST_COLOUR)
+    difference = (np.clip(grey, -_MOST_LIGHT, _MOST_LIGHT) + colour) * revealed.known[..., None]
     total, trust = np.zeros_like(difference), np.full((GRID, GRID, 1), 1e-6, np.float32)
     for sigma, share in _NEAR_AND_FAR:
         total += share * cv2.GaussianBlur(difference, (0, 0), sigma)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+_NO_AREA = np.float32(1e-8)
+"""Of triangles that are nothing but rounding, crop units squared; a pixel of 256 has a thousand times as much."""
 _FAR = 4.0
 """Corners are brought this near to the picture, in its sizes: what lies further out cannot be told apart inside it."""
 
@@ -112,7 +114,7 @@ def affine_maps(target: np.ndarray, source: np.ndarray, triangles: np.ndarray) -
         linear[:, :, flat] = np.eye(2, dtype=np.float32)[..., None]
     (x, y), middle = _middle(t), _middle(s)
     np.subtract(middle, linear[:, 0] * x + linear[:, 1] * y, out=affine[:, 2])
-    ratio = np.abs(t_area) / np.maximum(np.abs(s_area), 1e-9)
+    ratio = (np.abs(t_area) + _NO_AREA) / (np.abs(s_area) + _NO_AREA)  # of nothing and nothing: 1
     return np.moveaxis(affine, -1, 0), ratio
 
 

@@ -35,11 +35,14 @@ _SILHOUETTE_DEPTH = 0.3
 _DEEP_EARS, _FACING = 1.15, (10.0, 25.0)
 """...and at least so many times that, however near: ears are far behind the oval. Only in portraits that look to the camera by
 so many degrees: of others the silhouette is the back of a head, of which this says nothing."""
-_NECK = (-0.35, 0.3)
+_FLAT_JAW, _FLAT = (0.05, 0.45), 0.3
+"""Downward shares of a direction between which this depth shrinks to such a share: behind the corners of the jaw there is neck,
+unless hair hangs there."""
+_NECK = (-0.2, 0.35)
 """Downward share of a direction from which, and to which, the neck takes the place of the skull."""
 _OUT = (0.5, 1.0)
 """Rings between oval and silhouette, as shares of the way."""
-_BEHIND = ((0.04, 0.06, 0.15), (0.35, 0.4, 0.3), (0.95, 0.5, 0.3))
+_BEHIND = ((0.04, 0.06, 0.15), (0.16, 0.45, 0.3), (0.5, 0.72, 0.3), (0.97, 0.78, 0.3))
 """Rings behind the silhouette: share of the way to the head's axis, depth behind the silhouette, and where the portrait
 shows their colour, as a share of the way from the silhouette back to the oval."""
 _HAIR = 0.45
@@ -141,11 +144,13 @@ class Skull:
         matte: np.ndarray | None = None,
         *,
         also: tuple[np.ndarray, np.ndarray] | None = None,
+        hair: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         """
         Args:
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], the person; None: a head of the usual size.
+            hair: See `visiongen.long_hair`.
             also: Landmarks and matte of another view of the same head: nothing may stick out of the person there either.
         """
         self.source = np.asarray(source, np.float64)
@@ -154,7 +159,9 @@ class Skull:
         self._oval = _into_head(self.source[list(FACE_OVAL)], *self._pose)
         aside = np.degrees(np.arccos(np.clip(self._pose[0][2, 2], -1, 1)))
         self._deep = _DEEP_EARS * float(np.interp(aside, _FACING, (1, 0)))
-        self._offsets = _rings(self._oval, _directions()[1] if matte is None else self._reach(matte), self._deep)
+        self._hair = np.where(_directions()[0][:, 0] < 0, *hair)
+        self._flat = 1 - (1 - _FLAT) * (1 - self._hair) * rising(_directions()[0][:, 1], _FLAT_JAW)
+        self._offsets = self._rings(_directions()[1] if matte is None else self._reach(matte))
         if matte is not None:
             self._hold_within(matte, self._pose)
         if also is not None:
@@ -200,12 +207,31 @@ class Skull:
         """Degrees between where a head turned by `rotation` (3, 3) looks and where the portrait looks; a tilt is no turn."""
         return float(np.degrees(np.arccos(np.clip(rotation[:, 2] @ self._pose[0][:, 2], -1, 1))))
 
+    def _rings(self, reach: np.ndarray) -> np.ndarray:
+        """(rings, 36, 3) from the oval to every ring, head frame, of a silhouette at `reach` (36,)."""
+        free = _directions()[2]
+        out = [self._outward(share, reach) for share in _OUT]
+        edge = self._oval + out[-1]
+        axis = np.array([0.5 * (edge[:, 0].min() + edge[:, 0].max()), edge[free > 0.5, 1].mean(), edge[:, 2].mean()])
+        behind = [
+            out[-1] + free[:, None] * (inward * (axis - edge) + [0, 0, depth])  # no skull behind the neck
+            for inward, depth, _ in _BEHIND
+        ]
+        return np.stack([*out, *behind])
+
+    def _outward(self, share: float | np.ndarray, reach: np.ndarray) -> np.ndarray:
+        """(..., 36, 3) offsets from the oval at shares (...) of the reach (36,)."""
+        share = np.asarray(share, np.float64)[..., None]
+        direction, usual, _ = _directions()
+        depth = share**2 * _SILHOUETTE_DEPTH * np.maximum(np.sqrt(reach / usual), self._deep) * self._flat
+        return np.concatenate([direction * (share * reach)[..., None], depth[..., None]], axis=-1)
+
     def _reach(self, matte: np.ndarray) -> np.ndarray:
         """(36,) reach: where, on the way outward, the matte ends; the usual one where it begins outside."""
         direction, usual, free = _directions()
         most = _MOST_REACH * usual
         shares = np.linspace(0, 1, _STEPS)
-        inside = _inside(matte, self._oval + _outward(shares, most, self._deep), self._pose)
+        inside = _inside(matte, self._oval + self._outward(shares, most), self._pose)
         measured = np.where(inside.all(0), 1.0, shares[np.argmin(inside, axis=0)]) * most
         measured = np.maximum(measured - np.minimum(_RIM, measured / 3), _LEAST_REACH)
         # The oval may itself be the silhouette, at a jaw mostly; a matte that misses the face there says nothing.
@@ -263,9 +289,10 @@ class Skull:
         return steps
 
     def _up_to_the_jaw(self) -> np.ndarray:
-        """(N, 2) steps from the rings below a face to within its oval, see `_JAW`."""
+        """(N, 2) steps from the rings below a face to within its oval, see `_JAW`; not where hair hides the jaw."""
         steps, oval = np.zeros((len(self.vertices), 2)), self.source[list(FACE_OVAL), :2]
-        below = np.clip((_directions()[0][:, 1:] - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1)
+        down = _directions()[0][:, 1]
+        below = (np.clip((down - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1) * (1 - self._hair))[:, None]
         for number in range(len(_OUT)):
             _ring(steps, number)[:] = _AT_THE_JAW * below * (oval - _ring(self.vertices, number)[:, :2])
         return steps
@@ -310,27 +337,6 @@ def _person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
     x, y = np.moveaxis((points * matte.shape[0] - 0.5).astype(np.float32), -1, 0)
     sampled = cv2.remap(matte.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return sampled > _PERSON
-
-
-def _rings(oval: np.ndarray, reach: np.ndarray, deep: float) -> np.ndarray:
-    """(rings, 36, 3) from the oval (36, 3) to every ring, head frame."""
-    free = _directions()[2]
-    out = [_outward(share, reach, deep) for share in _OUT]
-    edge = oval + out[-1]
-    axis = np.array([0.5 * (edge[:, 0].min() + edge[:, 0].max()), edge[free > 0.5, 1].mean(), edge[:, 2].mean()])
-    behind = [
-        out[-1] + free[:, None] * (inward * (axis - edge) + [0, 0, depth])  # no skull behind the neck
-        for inward, depth, _ in _BEHIND
-    ]
-    return np.stack([*out, *behind])
-
-
-def _outward(share: float | np.ndarray, reach: np.ndarray, deep: float) -> np.ndarray:
-    """(..., 36, 3) offsets from the oval at shares (...) of the reach (36,), at least `deep` times as deep as usual."""
-    share = np.asarray(share, np.float64)[..., None]
-    direction, usual, _ = _directions()
-    depth = share**2 * _SILHOUETTE_DEPTH * np.maximum(np.sqrt(reach / usual), deep)
-    return np.concatenate([direction * (share * reach)[..., None], depth[..., None]], axis=-1)
 
 
 def _ring(vertices: np.ndarray, number: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from visiongen import feedback
 from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
 from visiongen.other_side import Revealed, mirrored, show
+from visiongen.outlines import Outlines
 from visiongen.unseen import Unseen
 from visiongen.warping import half_step_units, half_steps, reaches_above, resize_flow_to_half_steps, warp_half_steps
 
@@ -25,6 +26,9 @@ class Composer:
         """
         self._side, self._source = crop.shape[0], source
         self._crop = half_steps(crop)
+        self.outlines = Outlines(crop, source)
+        without = self.outlines.without
+        self._without_lines = None if without is None else half_steps(without)
         self._background = [np.float32(plane) for plane in cv2.split(background)]
         self._unseen = Unseen(crop, source)
 
@@ -35,6 +39,7 @@ class Composer:
         target: np.ndarray,
         *,
         revealed: Revealed | None = None,
+        without_lines: np.ndarray | None = None,
         shift: np.ndarray | None = None,
         measured: bool = False,
         out: np.ndarray | None = None,
@@ -46,6 +51,7 @@ class Composer:
             painted: (5, G, G), see `visiongen.generators.vae_gan.VaeGanGenerator.paint`.
             target: (478, 3) landmarks, crop units.
             revealed: What the portrait hides and its mirror image shows.
+            without_lines: (G, G) in [0, 1], where it takes the lines of a drawing not along, see `visiongen.outlines`.
             shift: (G, G, 2) by which the frame is moved in its turn, see `visiongen.feedback.correction`.
             measured: The motion was measured in a frame of the same person, see `visiongen.registration`.
             out: Where to write it; default: a new array.
@@ -57,7 +63,9 @@ class Composer:
             painted = np.stack([feedback.moved(layer, shift) for layer in painted])
             revealed = None if revealed is None else Revealed(*(feedback.moved(part, shift) for part in revealed))
             target = feedback.moved_landmarks(target, shift)
-        frame = self._compose(places, painted, out, above=shift is not None or reaches_above(flow))
+            without_lines = None if without_lines is None else feedback.moved(without_lines, shift)
+        picture = self._moved(places, without_lines, above=shift is not None or reaches_above(flow))
+        frame = self._compose(picture, painted, out)
         if image is not None:
             show(frame, image, revealed)
         draw_over(frame, self._unseen(target, measured=measured))
@@ -75,13 +83,19 @@ class Composer:
         places[..., 0] = self._crop.shape[1] - 1 - places[..., 0]
         return warp_half_steps(self._crop, places)
 
-    def _compose(self, places: np.ndarray, painted: np.ndarray, out: np.ndarray | None, *, above: bool) -> np.ndarray:
+    def _moved(self, places: np.ndarray, without_lines: np.ndarray | None, *, above: bool) -> np.ndarray:
+        """The portrait, moved, (S, S, 3) uint8."""
+        picture = warp_half_steps(self._crop, places, above=above)
+        if without_lines is None:
+            return picture
+        share = self._enlarged(without_lines)
+        return cv2.blendLinear(picture, warp_half_steps(self._without_lines, places, above=above), 1 - share, share)
+
+    def _compose(self, picture: np.ndarray, painted: np.ndarray, out: np.ndarray | None) -> np.ndarray:
         # One colour after the other, so that few planes are in use at once: what the caches do not hold is waited for.
         light, (own, still) = painted[:3], map(self._enlarged, painted[3:])
         planes = []
-        for moved, own_light, background in zip(
-            cv2.split(warp_half_steps(self._crop, places, above=above)), light, self._background
-        ):
+        for moved, own_light, background in zip(cv2.split(picture), light, self._background):
             plane = cv2.accumulateProduct(still, background, self._enlarged(own_light))
             # OpenCV converts bytes first far sooner than it multiplies bytes and floats.
             moved = np.float32(moved)

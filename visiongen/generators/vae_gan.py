@@ -23,6 +23,7 @@ from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.parallel import in_order, meanwhile
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.hookspecs import InnerMap
+from visiongen.long_hair import long_hair
 from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode, layers
@@ -105,7 +106,11 @@ class VaeGanGenerator:
         pixels = np.empty((len(targets), side, side, 3), np.uint8)
         looks = {"always": len(targets), "registered": len(seen), "never": 0}[self._options.feedback]
         for i, (flow, layer, target) in enumerate(zip(motion.flow.cpu().numpy(), painted, targets, strict=True)):
-            given = {"revealed": prepared.other_side(dense[i], target), "measured": i < len(seen)}
+            given = {
+                "revealed": prepared.other_side(dense[i], target),
+                "without_lines": prepared.composer.outlines(dense[i]),
+                "measured": i < len(seen),
+            }
             shift = correction(prepared.preview.frame(flow, layer, target, **given), target) if i < looks else None
             prepared.composer.frame(flow, layer, target, **given, shift=shift, out=pixels[i])
         return FrameBatch(pixels=pixels, times=times)
@@ -198,8 +203,9 @@ class _PreparedPortrait:
         self.small = small = resized(portrait.crop, SIZE)
         matte = portrait_matte(portrait, GRID)
         with meanwhile(lambda: generator.encode(small, drawn_maps(self.source), matte)) as code:
-            self.field = MotionField(self.source, matte)
-            self.other_side = OtherSide(self.source, matte)
+            hair = long_hair(small, self.source, matte)
+            self.field = MotionField(self.source, matte, hair=hair)
+            self.other_side = OtherSide(self.source, matte, hair)
             self._own = own_part(portrait, GRID)
             self._background = still_background(portrait.crop, matte)
             self.composer = Composer(portrait.crop, self._background, self.source)

@@ -1,0 +1,93 @@
+"""Hair that hangs down beside a face: seen by its colour.
+
+A head that turns shows what is beside its jaw. That is skin, unless hair hangs there and hides ear and jaw. The hair above the
+forehead and at the temples says which colour that is.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from visiongen.ramps import rising
+
+_RIGHT, _LEFT = ((234, 93), (132, 58)), ((454, 323), (361, 288))
+"""Points of the oval at the ear and at the jaw, on the face's own right and left."""
+_ABOVE, _TEMPLES = (10, 109, 338, 67, 297), ((54, 21, 103, 162), (284, 251, 332, 389))
+"""Points of the oval above which, and beside which, there is hair."""
+_SKIN = (50, 280, 205, 425, 117, 346, 187, 411, 36, 266, 9, 151, 108, 337)
+"""Points of cheeks and forehead."""
+_UP, _OUT, _BESIDE = (0.1, 0.16, 0.22, 0.28), (0.05, 0.1, 0.15, 0.22, 0.3), (0.03, 0.06, 0.1, 0.14, 0.18)
+"""Face widths above, at the temples and beside ear and jaw at which is looked."""
+_FINE = 128
+"""Side of a picture in which single hairs are no longer seen."""
+_APART, _LIKE = 12.0, 22.0
+"""Differences in CIELAB: what is nearer to the skin than the first is no hair, what is farther from all hair than the second
+is something else. Skin and hair vary by about as much over a head."""
+_FEWEST = 6
+"""Samples of hair, below which nothing is known of its colour."""
+_ODD = 25.0
+"""Difference in CIELAB from the usual skin at which a sample is no skin: shadow, paint, or a lock of hair."""
+_PERSON = 0.7
+"""The matte from which on a pixel is a person's."""
+_SHARE = (0.5, 0.8)
+"""Share of the samples beside ear and jaw that are hair, at which it begins to count as hanging there, and does."""
+
+
+def long_hair(crop: np.ndarray, source: np.ndarray, matte: np.ndarray) -> tuple[float, float]:
+    """How surely hair hides ear and jaw, in [0, 1]: on the face's own right, and on its left.
+
+    Args:
+        crop: (S, S, 3) uint8 RGB.
+        source: (478, 3) its landmarks, crop units.
+        matte: (G, G) in [0, 1], the person.
+    """
+    small = cv2.resize(crop, (_FINE, _FINE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    colours = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 0.8), cv2.COLOR_RGB2LAB)
+    points = np.asarray(source, np.float64)[:, :2]
+    across = points[454] - points[234]
+    width = float(np.linalg.norm(across))
+    left = across / max(width, 1e-9)
+    up = np.array([left[1], -left[0]])
+    up *= np.sign(up @ (points[10] - points[152])) or 1.0
+
+    def beyond(marks: tuple[int, ...], way: np.ndarray, distances: tuple[float, ...]) -> np.ndarray:
+        return (points[list(marks), None] + np.array(distances)[:, None] * width * way).reshape(-1, 2)
+
+    skin = _sampled(colours, points[list(_SKIN)])
+    skin = skin[np.linalg.norm(skin - np.median(skin, axis=0), axis=1) < _ODD]
+    right_temple, left_temple = _TEMPLES
+    above = [beyond(_ABOVE, up, _UP), beyond(right_temple, -left, _OUT), beyond(left_temple, left, _OUT)]
+    hair = _of_person(colours, matte, np.concatenate(above))[0]
+    hair = hair[_distance(hair, skin, nearest=1) > _APART] if len(skin) and len(hair) else hair[:0]
+    if len(hair) < _FEWEST:
+        return 0.0, 0.0
+
+    def hidden(marks: tuple[int, ...], way: np.ndarray) -> float:
+        seen, person = _of_person(colours, matte, beyond(marks, way, _BESIDE))
+        to_hair = _distance(seen, hair)
+        return float(((to_hair < _distance(seen, skin)) & (to_hair < _LIKE)).sum()) / len(person)
+
+    sides = ((_RIGHT, -left), (_LEFT, left))
+    right_share, left_share = (min(hidden(part, way) for part in parts) for parts, way in sides)
+    return float(rising(right_share, _SHARE)), float(rising(left_share, _SHARE))
+
+
+def _of_person(colours: np.ndarray, matte: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Colours (M, 3) at those of points (N, 2), crop units, that are a person's, and (N,) bool which are."""
+    person = ((points > 0) & (points < 1)).all(-1) & (_sampled(np.float32(matte), points) > _PERSON)
+    return _sampled(colours, points[person]).reshape(-1, 3), person
+
+
+def _sampled(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(N, ...) of a picture (S, S, ...) at points (N, 2), crop units."""
+    places = (points[None] * picture.shape[0] - 0.5).astype(np.float32)
+    if not len(points):
+        return np.empty((0, *picture.shape[2:]), np.float32)
+    return cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+
+
+def _distance(colours: np.ndarray, others: np.ndarray, nearest: int = 2) -> np.ndarray:
+    """(N,) mean distance of colours (N, 3) to the `nearest` of others (M, 3)."""
+    apart = np.linalg.norm(colours[:, None] - others[None], axis=-1)
+    return np.sort(apart, axis=1)[:, :nearest].mean(1)

@@ -1,0 +1,68 @@
+"""Outlines of drawings: a line round a face is no part of it, and is not drawn out with it.
+
+A head that turns shows more of its side. In a drawing there is a dark line between cheek, ear and hair; stretched like the skin
+beside it, it would be a black spot. So what is stretched takes its colours from the picture without thin dark lines.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from visiongen.flow import MAPS, DenseMotion
+from visiongen.landmarks import FACE_OVAL
+from visiongen.pose import fit_head
+from visiongen.ramps import rising
+
+_EAR_TO_EAR = slice(8, 29)
+"""Of the oval, over the chin; above it there is hair in every picture."""
+_THICK = 0.05
+"""Face widths, which no line is thicker than."""
+_ROUND, _STEPS = (-0.06, 0.1), 17
+"""So far from the oval, face widths, lines are looked for."""
+_DARKER, _LINED = 50, 0.55
+"""Levels by which a line is darker than what is beside it, and the share of the oval that it follows in a drawing. Jaws in
+photographs have a dark side, which is no line; hair crosses them here and there."""
+_STRETCHED = (0.3, 0.8)
+"""Logarithm of the area that a surface gains over the portrait's, from which on a line in it fades, and is gone."""
+
+
+class Outlines:
+    """Takes the lines out of what is stretched of one portrait; nothing where it is no drawing of lines."""
+
+    def __init__(self, crop: np.ndarray, source: np.ndarray) -> None:
+        """
+        Args:
+            crop: (S, S, 3) uint8 RGB.
+            source: (478, 3) its landmarks, crop units.
+        """
+        width = float(fit_head(source[None])[2][0])
+        without = _without_lines(crop, width)
+        self.without: np.ndarray | None = without if _follows(without, crop, source, width) else None
+        """(S, S, 3) uint8, the drawing without its thin dark lines; None of other pictures."""
+
+    def __call__(self, dense: DenseMotion) -> np.ndarray | None:
+        """(G, G) float32 in [0, 1]: where a frame is `without` lines; None: nowhere."""
+        if self.without is None:
+            return None
+        maps = dict(zip(MAPS, dense.maps))
+        features = np.maximum(np.maximum(maps["mouth"], maps["eyes"]), maps["iris"])
+        weight = rising(cv2.dilate(maps["stretch"], np.ones((3, 3))), _STRETCHED) * maps["head"]
+        weight *= 1 - cv2.dilate(features, np.ones((5, 5)))
+        return cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 1.0) if weight.any() else None
+
+
+def _without_lines(crop: np.ndarray, width: float) -> np.ndarray:
+    side = max(3, round(_THICK * width * crop.shape[0])) | 1
+    return cv2.morphologyEx(crop, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+
+
+def _follows(without: np.ndarray, crop: np.ndarray, source: np.ndarray, width: float) -> bool:
+    """Whether what a picture `without` lines lacks runs along the face."""
+    lines = np.float32((without.astype(np.int16) - crop).max(-1))
+    oval = source[list(FACE_OVAL), :2]
+    way = oval - oval.mean(0)
+    way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
+    places = (oval + np.linspace(*_ROUND, _STEPS)[:, None, None] * width * way)[:, _EAR_TO_EAR] * len(crop) - 0.5
+    found = cv2.remap(lines, places.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return float((found.max(0) > _DARKER).mean()) > _LINED
