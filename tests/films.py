@@ -126,6 +126,14 @@ def copied_picture(path: Path, out: Path, *, times: int = 1, stands: float | Non
     return out
 
 
+def packet_places(path: Path, kind: str) -> list[tuple[int, int]]:
+    """Position and size in the file of the packets of its `kind` ("video", "audio") of track."""
+    import av
+
+    with av.open(str(path)) as container:
+        return [(p.pos, p.size) for p in container.demux(getattr(container.streams, kind)[0]) if p.size]
+
+
 def _encoded_sound(track: Any, sound: Callable, length: float, delay: float) -> Iterator[Any]:
     import av
 

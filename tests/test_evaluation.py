@@ -116,6 +116,26 @@ def test_nothing_is_made_twice_and_what_changed_is_made_again(clips, tmp_path):
     assert record["methods"]["copy"]["scores"]["l1"] > 0
 
 
+def test_two_evaluations_do_not_share_a_folder(clips, tmp_path):
+    work = tmp_path / "work"
+    config = EvaluationConfig(
+        clips=clips, methods=("copy",), metrics=("l1",), out=tmp_path / "q.md", work=work, skip_ceiling=True, frames=3
+    )
+    second = []
+
+    def meanwhile(*_) -> None:
+        with pytest.raises(
+            MediaError, match=f"{work} is being written by another .*process {os.getpid()}.* --work"
+        ) as told:
+            evaluate(config)
+        second.append(told)
+
+    evaluate(config, progress=meanwhile)
+    assert second
+    evaluate(config)  # afterwards it is free
+    assert not list(work.glob(".*"))
+
+
 def test_portraits_driven_by_others(clips, tmp_path):
     pictures = tmp_path / "portraits"
     pictures.mkdir()

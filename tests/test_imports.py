@@ -14,7 +14,7 @@ PACKAGE = ROOT / "visiongen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "datatypes", "memory", "arrays", "claims", "scratch", "names", "shortages"},
+    {"errors", "datatypes", "memory", "arrays", "claims", "scratch", "names", "shortages", "upright"},
     {"containers", "media", "hookspecs", "options", "samples", "guards"},
     {
         "pose",
@@ -145,7 +145,7 @@ def test_the_library_knows_nothing_of_what_stands_on_it():
     [
         ("mediapipe", {"mediapipe_graphs", "training"}),
         ("moviepy", {"exporters"}),
-        ("av", {"containers", "media", "exporters"}),
+        ("av", {"containers", "upright", "media", "exporters"}),
         ("streamlit", set()),
     ],
 )

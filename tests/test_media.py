@@ -15,12 +15,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from films import NTSC, beep_times, copied_picture, frame_number, numbered_frame, tiny_video, without_rights
+from films import (
+    NTSC,
+    beep_times,
+    copied_picture,
+    frame_number,
+    numbered_frame,
+    packet_places,
+    tiny_video,
+    without_rights,
+)
 from PIL import Image, ImageCms
 
 from visiongen import media
 from visiongen.datatypes import DrivingClip
 from visiongen.errors import MediaError
+from visiongen.samples import sample
 
 
 def quadrants(height: int = 40, width: int = 60) -> np.ndarray:
@@ -34,14 +44,6 @@ def quadrants(height: int = 40, width: int = 60) -> np.ndarray:
 
 def numbers(clip: DrivingClip, **kwargs: int) -> list[int]:
     return [frame_number(frame) for batch in media.read_frames(clip, **kwargs) for frame in batch.pixels]
-
-
-def packet_places(path: Path, kind: str) -> list[tuple[int, int]]:
-    """Position and size in the file of the packets of its `kind` ("video", "audio") of track."""
-    import av
-
-    with av.open(str(path)) as container:
-        return [(p.pos, p.size) for p in container.demux(getattr(container.streams, kind)[0]) if p.size]
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------
@@ -486,6 +488,19 @@ def test_damage_in_the_middle_does_not_stop_a_video(tmp_path: Path, caplog: pyte
     with caplog.at_level(logging.WARNING):
         read = numbers(media.probe(path))
     assert len(read) == 60 and read[:25] == list(range(25)) and read[-20:] == list(range(40, 60))
+
+
+def test_a_hole_in_a_long_video_makes_it_no_longer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = copied_picture(sample("driving.mp4"), tmp_path / "a.mp4", times=4)
+    places = packet_places(path, "video")
+    begin, end = places[270][0], places[320][0]
+    data = bytearray(path.read_bytes())
+    data[begin:end] = bytes(end - begin)  # of B-frames too: behind it the decoder gives two frames the wrong way round
+    path.write_bytes(data)
+    clip = media.probe(path)
+    with caplog.at_level(logging.WARNING):
+        assert sum(len(batch) for batch in media.read_frames(clip)) == clip.num_frames
+    assert "is damaged" in caplog.text
 
 
 def test_sound_is_where_the_picture_is(tmp_path: Path) -> None:

@@ -75,3 +75,17 @@ def test_a_turned_drawing_has_no_black_spots(yaw):
 
     assert ink(None) > 20
     assert ink(composer.outlines(dense)) < 0.1 * ink(None)
+
+
+@pytest.mark.parametrize("part", [np.s_[40:60, 70:90], np.s_[:20, :30], np.s_[100:, 110:], np.s_[63:64, 5:6]])
+def test_only_the_part_that_loses_lines_is_looked_at_again(part):
+    picture = drawing(4)
+    composer = Composer(picture, still_background(picture, MATTE), SOURCE)
+    dense, target = turned(25)
+    painted = np.zeros((5, GRID, GRID), np.float32)
+    painted[3] = 1
+    weight = np.zeros((GRID, GRID), np.float32)
+    weight[part] = 0.7
+    everywhere = np.maximum(weight, np.float32(1e-12))  # as good as nothing, but all of the frame
+    frames = [composer.frame(dense.flow, painted, target, without_lines=one) for one in (weight, everywhere)]
+    np.testing.assert_array_equal(*frames)

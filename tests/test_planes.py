@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from av import VideoFrame
 
-from visiongen.containers import EXACT_COLOURS
 from visiongen.exporters.planes import WEIGHTS, planar, unbiased, yuv_from_rgb
+from visiongen.upright import EXACT_COLOURS
 
 SWSCALE = {"BT.709": "ITU709", "BT.601": "SMPTE170M"}
 each_matrix = pytest.mark.parametrize("matrix", WEIGHTS)

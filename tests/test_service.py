@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from films import copied_picture, packet_places
 
 from visiongen import cli, media, save_motion, testing
 from visiongen.batch.values import known_options
@@ -147,6 +148,18 @@ def test_large_pictures_are_brought_to_the_limit(server, motion):
     found = server.wait(answer.json()["id"], "done", "failed")
     assert (found["state"], found["width"]) == ("done", 512)
     assert server.ask("DELETE", f"/jobs/{found['id']}").status_code == 204
+
+
+def test_a_clip_that_breaks_off_is_used_and_told(server, picture, data, tmp_path):
+    path = copied_picture(sample("driving.mp4"), tmp_path / "a.mp4", times=3)  # 18 s, of which 12 can be read
+    path.write_bytes(path.read_bytes()[: packet_places(path, "video")[300][0]])
+    answer = server.submit(picture, path.read_bytes(), name="a.mp4", start=11.2)  # without the break: more than 2 s
+    assert answer.status_code == 202, answer.text
+    found = server.wait(answer.json()["id"], "done", "failed")
+    assert found["state"] == "done" and 15 <= found["frames"] <= 21, found
+    (warning,) = [text for text in found["warnings"] if "breaks off" in text]
+    assert f"{found['frames']} of about 1" in warning and str(data) not in warning
+    server.ask("DELETE", f"/jobs/{found['id']}")
 
 
 def test_the_health_page_counts(server):

@@ -96,12 +96,13 @@ def claimed(path: Path) -> Iterator[None]:
     lock = lock_file(Path(path))
     mine = claim(lock)
     if mine is None:
-        raise MediaError(f"{path} is being written by another render{_owner(lock)}; wait for it or choose another name")
+        raise MediaError(f"{path} is being written by another render{owner(lock)}; wait for it or choose another name")
     with mine:
         yield
 
 
-def _owner(lock: Path) -> str:
+def owner(lock: Path) -> str:
+    """Who holds a lock file, as words for a message; empty where it is not known."""
     with contextlib.suppress(OSError, ValueError):
         return f" (process {int(lock.read_text())})"
     return ""

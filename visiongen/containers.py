@@ -19,6 +19,7 @@ import numpy as np
 
 from visiongen.datatypes import DrivingClip
 from visiongen.errors import MediaError
+from visiongen.upright import orientation_of, upright_pixels
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
     from av.video.frame import VideoFrame
-    from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
 logger = logging.getLogger("visiongen")
@@ -50,10 +50,6 @@ REGULAR_SHARE = 0.8  # of the steps in time that must be equal for the rate to b
 MAX_JUMP = 10  # s; a longer hole between two frames is a broken time stamp, not a long still
 MISSED = 1.0  # s; what may be missing at the end without a word: stated lengths are often a little too long
 MAX_HOLD = 1.0  # s; how long the last frame of a variable-rate video may stand
-UNTAGGED_COLOURS = 2  # AVCOL_SPC_UNSPECIFIED
-EXACT_COLOURS = 0x4 | 0x2000 | 0x4000 | 0x40000
-"""swscale's SWS_BICUBIC, FULL_CHR_H_INT, FULL_CHR_H_INP and ACCURATE_RND (names in PyAV only since 18). Its fast
-defaults lose one grey level on average and 5 dB of colour; these cost half a millisecond."""
 
 
 @contextlib.contextmanager
@@ -268,7 +264,7 @@ def _rising(
 
     begin, step = origin(stream), 1 / clip.fps
     shift, previous = Fraction(0), None
-    for frame in frames():
+    for frame in _in_order(frames()):
         check_size(frame.width, frame.height, clip.path)
         time = (previous + step if previous is not None else Fraction(0)) if frame.pts is None else None
         if time is None:
@@ -281,6 +277,23 @@ def _rising(
                 time = previous + step
         previous = time
         yield time, frame
+
+
+def _in_order(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+    """Frames with two put right where the decoder gave the later one first, as it does after a hole in the file.
+
+    Taken for a jump of the clock, such a frame would make the clip longer by the hole.
+    """
+    held, last = None, None
+    for frame in frames:
+        if held is not None:
+            if None not in (last, held.pts, frame.pts) and last < frame.pts < held.pts:
+                held, frame = frame, held
+            yield held
+            last = held.pts
+        held = frame
+    if held is not None:
+        yield held
 
 
 def at_constant_rate(frames: Iterator[tuple[Fraction, VideoFrame]], clip: DrivingClip) -> Iterator[np.ndarray]:
@@ -303,7 +316,7 @@ def at_constant_rate(frames: Iterator[tuple[Fraction, VideoFrame]], clip: Drivin
             else:
                 until = (held_time + time) / 2
             while index / fps < until and (stop is None or index < stop):
-                orientation = orientation or _orientation(held)
+                orientation = orientation or orientation_of(held)
                 if pixels is None:
                     pixels = upright_pixels(held, clip.height, clip.width, converter, orientation)
                 yield pixels
@@ -357,38 +370,3 @@ def _sound(container: InputContainer, track: AudioStream, rate: int) -> Iterator
                 time = after if block.pts is None else block.pts * block.time_base
                 after = time + Fraction(block.samples, rate)
                 yield time, block.to_ndarray().reshape(-1, 2)
-
-
-def upright_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """Rows and columns of a frame as it is shown: turned, and with square pixels."""
-    aspect = stream.sample_aspect_ratio or 1
-    wide = round(frame.width * aspect) if Fraction(1, 4) <= aspect <= 4 else frame.width
-    turns, _ = _orientation(frame)
-    return (wide, frame.height) if turns % 2 else (frame.height, wide)
-
-
-def upright_pixels(
-    frame: VideoFrame, height: int, width: int, converter: VideoReformatter, orientation: tuple[int, bool]
-) -> np.ndarray:
-    """(height, width, 3) uint8 RGB of a frame as it is shown; `orientation` from `_orientation`."""
-    turns, mirrored = orientation
-    rows, columns = (width, height) if turns % 2 else (height, width)
-    matrix = None
-    if frame.colorspace == UNTAGGED_COLOURS:  # what players assume
-        matrix = "ITU709" if frame.height > 576 else "ITU601"
-    shown = converter.reformat(
-        frame, columns, rows, "rgb24", src_colorspace=matrix, interpolation=EXACT_COLOURS, threads=1
-    ).to_ndarray()
-    shown = np.rot90(shown, turns)
-    return np.ascontiguousarray(shown[:, ::-1] if mirrored else shown)
-
-
-def _orientation(frame: VideoFrame) -> tuple[int, bool]:
-    """Quarter turns counter-clockwise that make a frame upright, and whether it is mirrored (left-right) after that."""
-    data = frame.side_data.get("DISPLAYMATRIX")
-    if data is None:
-        return 0, False
-    a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].astype(np.float64)
-    mirrored = bool(a * d - b * c < 0)
-    angle = np.degrees(np.arctan2(-b, -a if mirrored else a))
-    return round(angle / 90) % 4, mirrored

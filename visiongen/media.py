@@ -25,6 +25,7 @@ import numpy as np
 from visiongen import containers
 from visiongen.datatypes import DrivingClip, FrameBatch
 from visiongen.errors import MediaError
+from visiongen.upright import upright_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -192,7 +193,7 @@ def probe(path: Path | str, *, start: float = 0.0, end: float | None = None, to_
     with containers.opened(path) as container:
         stream = containers.video_stream(container, path)
         look = containers.first_look(container, stream, path, to_end=to_end)
-        height, width = containers.upright_size(look.frames[0], stream)
+        height, width = upright_size(look.frames[0], stream)
         has_audio = any(track.codec_context is not None for track in container.streams.audio)
     containers.check_size(width, height, path)
     first, last = _piece(path, look, start, end)

@@ -88,7 +88,8 @@ def _warnings() -> Iterator[list[str]]:
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            found.append(record.getMessage())
+            if (text := record.getMessage()) not in found:  # a damaged clip is read more than once
+                found.append(text)
 
     handler, logger = Collector(logging.WARNING), logging.getLogger("visiongen")
     logger.addHandler(handler)

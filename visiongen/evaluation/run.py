@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import multiprocessing
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from visiongen import plugins
+from visiongen.claims import claim, owner
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.evaluation import keys
 from visiongen.evaluation.comparison import Verdict, compare, judged
@@ -60,7 +62,8 @@ def evaluate(config: EvaluationConfig, *, options: Options | None = None, progre
     Returns:
         The file to look at first.
     Raises:
-        MediaError: There are no clips, every one of them failed, or the results cannot be written.
+        MediaError: There are no clips, every one of them failed, the results cannot be written, or another evaluation
+            works in the same folder.
         PluginError: An unknown or unusable generator or metric.
         VisionGenError: The manifest or the judge failed.
     """
@@ -73,17 +76,30 @@ def evaluate(config: EvaluationConfig, *, options: Options | None = None, progre
             _generator(method, device, options)
     if not config.judge:
         _metrics(config.all_metrics, device, options)
-    with scratch_folder() as scratch:
-        work = config.work or (scratch if config.out.suffix else config.out / "films")
-        try:
-            work.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise MediaError(f"{work}: cannot be made ({error.strerror}); choose another --work or --out") from error
+    with _work_folder(config) as work:
         tasks = [_Task(config=config, job=job, work=work, device=device, options=options) for job in jobs]
         records, failures = _all(tasks, progress)
         if not records:
             raise MediaError(f"all {len(jobs)} clips failed; the first: {next(iter(failures.values()))}")
         return _written(config, tasks, records, failures)
+
+
+@contextlib.contextmanager
+def _work_folder(config: EvaluationConfig) -> Iterator[Path]:
+    """The folder of films and records, claimed: two evaluations in one would mix what they made."""
+    with scratch_folder() as scratch:
+        work = config.work or (scratch if config.out.suffix else config.out / "films")
+        lock = work / ".evaluation.lock"
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            mine = claim(lock)
+        except OSError as error:
+            raise MediaError(f"{work}: cannot be made ({error.strerror}); choose another --work or --out") from error
+        if mine is None:
+            who = f"another evaluation{owner(lock)}"
+            raise MediaError(f"{work} is being written by {who}; wait for it, or choose another --work or --out")
+        with mine:
+            yield work
 
 
 def _written(config: EvaluationConfig, tasks: list[_Task], records: list[dict], failures: dict[str, str]) -> Path:

@@ -86,17 +86,31 @@ class Composer:
     def _moved(self, places: np.ndarray, without_lines: np.ndarray | None, *, above: bool) -> np.ndarray:
         """The portrait, moved, (S, S, 3) uint8."""
         picture = warp_half_steps(self._crop, places, above=above)
-        if without_lines is None:
-            return picture
-        share = cv2.resize(without_lines, (self._side, self._side), interpolation=cv2.INTER_LINEAR)
-        return cv2.blendLinear(picture, warp_half_steps(self._without_lines, places, above=above), 1 - share, share)
+        if without_lines is not None and without_lines.any():
+            # Reading is the longest part of a frame, and this is mostly a quarter of it.
+            part = self._part(without_lines)
+            share = self._enlarged(without_lines)[part]
+            other = warp_half_steps(self._without_lines, places[part], above=False)  # not any more
+            picture[part] = cv2.blendLinear(picture[part], other, 1 - share, share)
+        return picture
+
+    def _part(self, layer: np.ndarray) -> tuple[slice, slice]:
+        """Rows and columns of a frame beyond which a layer (G, G), enlarged, is 0."""
+        cell = self._side / len(layer)
+        ends = (np.flatnonzero(layer.any(axis))[[0, -1]] for axis in (1, 0))
+        down, across = (slice(max(0, int((first - 1) * cell)), int((last + 2) * cell) + 1) for first, last in ends)
+        return down, across
 
     def _compose(self, picture: np.ndarray, painted: np.ndarray, out: np.ndarray | None) -> np.ndarray:
-        size = (self._side, self._side)
-        *light, own, still = (cv2.resize(layer, size, interpolation=cv2.INTER_LINEAR) for layer in painted)
+        # One colour after the other, so that few planes are in use at once: what the caches do not hold is waited for.
+        light, (own, still) = painted[:3], map(self._enlarged, painted[3:])
         planes = []
         for moved, own_light, background in zip(cv2.split(picture), light, self._background):
-            plane = cv2.accumulateProduct(still, background, own_light)  # added in place: few passes over the memory
+            plane = cv2.accumulateProduct(still, background, self._enlarged(own_light))
             # OpenCV converts bytes first far sooner than it multiplies bytes and floats.
-            planes.append(cv2.add(plane, cv2.multiply(np.float32(moved), own), dtype=cv2.CV_8U))
+            moved = np.float32(moved)
+            planes.append(cv2.add(plane, cv2.multiply(moved, own, dst=moved), dtype=cv2.CV_8U))
         return cv2.merge(planes, out)
+
+    def _enlarged(self, layer: np.ndarray) -> np.ndarray:
+        return cv2.resize(layer, (self._side, self._side), interpolation=cv2.INTER_LINEAR)

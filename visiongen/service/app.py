@@ -180,7 +180,8 @@ def _described(job: Job, jobs: JobQueue) -> dict[str, Any]:
     if job.state == "done":
         found["result"] = f"/jobs/{job.id}/result"
         found["credentials"] = f"/jobs/{job.id}/credentials" if _manifest_of(job) else None
-        found |= {name: made.get(name) for name in ("frames", "width", "height", "fps", "device", "warnings")}
+        found |= {name: made.get(name) for name in ("frames", "width", "height", "fps", "device")}
+        found["warnings"] = [plain(text, job.folder) for text in made["warnings"]]
     return found
 
 

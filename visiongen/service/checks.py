@@ -34,13 +34,14 @@ def _driving(path: Path, task: Mapping[str, Any], progress: Callable[[str, int, 
         end = float(motion.times[-1]) if task["end"] is None else min(task["end"], float(motion.times[-1]))
         used = (motion.times >= task["start"]) & (motion.times <= end)
         return _within(path, max(0.0, end - task["start"]), int(used.sum()), task["max_seconds"])
-    clip = probe(path, start=task["start"], end=task["end"])
+    piece = {"end": task["end"], "to_end": True}  # of a clip that breaks off, what can be read is used, and counts
+    clip = probe(path, start=task["start"], **piece)
     if max(clip.height, clip.width) > task["max_side"]:
         raise MediaError(f"{path} is {clip.width} x {clip.height} pixels; at most {task['max_side']} a side are taken")
     frames = clip.num_frames or 0
     found = _within(path, float(frames / clip.fps), frames, task["max_seconds"])
     late = clip.start + max(0.0, found["seconds"] - 1.0)
-    last = probe(path, start=late, end=task["end"])  # a file may begin well and break off
+    last = probe(path, start=late, **piece)  # its end may be damaged
     with contextlib.closing(read_frames(last, batch_size=8)) as batches:
         for number, _ in enumerate(batches):
             progress("check", number, None)
