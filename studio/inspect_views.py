@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from studio.components.chart import chart
+from studio.components.chart import chart as any_chart
 from studio.expressions import ANGLES, CURVES, head_frame
 from studio.figures import rows_figure, trajectories_figure
 from studio.figures_face import SEEN_FROM, camera_of, mesh_figure, vectors_figure
@@ -31,6 +32,7 @@ _CAMERA = "mesh_camera"
 _FIRST_LANDMARKS = (1, 13, 14, 159, 386)
 _MOST_LANDMARKS = 8
 _KEEP = {"persist_state": "session"}
+chart = partial(any_chart, waits=True)
 _GEOMETRY = {
     "seen": (
         "Seen by the portrait",

@@ -16,10 +16,12 @@ function template(place) {
   } };
 }
 
-/** What is looked at first on a page comes first, see scrubber.js; at most for a second. */
-function firstSight() {
-  const waits = new Promise((done) => setTimeout(done, 1000));
-  return Promise.race([waits, new Promise((done) => setTimeout(done)).then(() => globalThis.visiongenFirstSight)]);
+/** When the frames beside the chart can be seen, see scrubber.js; after a second anyway. */
+async function framesSeen() {
+  const begun = performance.now();
+  while (!globalThis.visiongenFramesSeen && performance.now() - begun < 1000) await new Promise(requestAnimationFrame);
+  await Promise.race([globalThis.visiongenFramesSeen, new Promise((done) => setTimeout(done, 1000))]);
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done))); // they are painted now
 }
 
 class Chart {
@@ -48,10 +50,12 @@ class Chart {
       this.root.style.minHeight = `${this.height}px`;
       this.root.classList.toggle("clicks", data.clicks);
       this.root.setAttribute("aria-label", data.label);
-      if (!globalThis.Plotly) {
+      if (globalThis.Plotly) {
+        if (data.waits && !this.listens) await framesSeen();
+      } else {
         const late = setTimeout(() => { this.said.textContent = "Drawing the chart …"; }, 400);
         fetchPlotly(data.script);
-        await firstSight();
+        if (data.waits) await framesSeen();
         await plotly(data.script).finally(() => clearTimeout(late));
       }
       if (data !== this.wanted) continue;

@@ -19,6 +19,7 @@ def chart(
     on_click: Callable[[int], None] | None = None,
     tools: bool = True,
     wheel: bool = False,
+    waits: bool = False,
 ) -> None:
     """Shows a figure in the colours of the page; zoom and camera stay as its ``uirevision`` says.
 
@@ -31,6 +32,7 @@ def chart(
         on_click: Called with the number in the custom data of a point that was clicked.
         tools: With Plotly's tools at the pointer.
         wheel: The mouse wheel zooms.
+        waits: The frames of the scrubber on the same page come first.
     """
 
     def clicked() -> None:
@@ -45,5 +47,6 @@ def chart(
         "clicks": on_click is not None,
         "tools": tools,
         "wheel": wheel,
+        "waits": waits,
     }
     component("chart", scripts=("plotly_once",), is_isolated=False)(key=key, data=data, on_clicked_change=clicked)

@@ -73,7 +73,7 @@ class Scrubber {
     this.points = new Uint16Array(0);
     this.panels = this.data.panels.map((layout) => new Panel({ ...layout, tracks: [], origin: null }, this));
     this.resized = true;
-    globalThis.visiongenFirstSight = new Promise((done) => { this.seen = done; }); // charts wait for it
+    this.sight = globalThis.visiongenFramesSeen = new Promise((done) => { this.seen = done; }); // charts wait for it
     // First what is seen: frames to come are decoded when the page stands.
     this.ahead = false;
     const rested = () => { this.ahead = true; this.later(); };
@@ -250,6 +250,7 @@ class Scrubber {
 
   close() {
     this.seen?.();
+    if (globalThis.visiongenFramesSeen === this.sight) globalThis.visiongenFramesSeen = undefined;
     this.playing = false;
     clearTimeout(this.reporting);
     this.watch.disconnect();
