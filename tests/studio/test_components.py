@@ -252,8 +252,13 @@ DRAWS = """() => {
   plot.draws = 0;
   plot.on('plotly_afterplot', () => { plot.draws += 1; });
 }"""
+POINT = """() => {
+  const plot = document.querySelector('.js-plotly-plot'), { xaxis, yaxis } = plot._fullLayout, line = plot._fullData[0];
+  const box = plot.querySelector('.nsewdrag[data-subplot=xy]').getBoundingClientRect();
+  return [box.left + xaxis.l2p(line.x[8]), box.top + yaxis.l2p(line.y[8])];
+}"""
 MOVED = """() => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')].some(
-  (one) => +(one.shadowRoot.querySelector('.scrubber')?.dataset.frame ?? 0) > 5)"""
+  (one) => +(one.shadowRoot.querySelector('.scrubber')?.dataset.frame ?? 0) === 8)"""
 COLOURS = """() => [getComputedStyle(document.querySelector('.vg-chart')).getPropertyValue('--st-text-color').trim(),
   document.querySelector('.js-plotly-plot')._fullLayout.font.color]"""
 
@@ -268,8 +273,7 @@ def test_a_click_on_a_chart_goes_to_the_frame(page, served, finished_run):
     page.wait_for_selector(".st-key-pose_chart .js-plotly-plot .main-svg")
     page.evaluate(DRAWS)
     own = page.evaluate_handle("document.querySelector('.js-plotly-plot')")
-    box = page.locator(".st-key-pose_chart .nsewdrag").first.bounding_box()
-    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.move(*page.evaluate(POINT))
     page.wait_for_selector(".st-key-pose_chart .hoverlayer text")
     page.mouse.down()
     page.mouse.up()
