@@ -13,20 +13,23 @@ if str(FOLDER.parent) not in sys.path:
 import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
+from studio import plotly_script  # noqa: E402
 from studio.first_paint import FirstPaint  # noqa: E402
 from studio.gate import Gate  # noqa: E402
 from studio.headers import SecurityHeaders  # noqa: E402
+from studio.sockets import send_at_once  # noqa: E402
 
 
 def _routes() -> list:
-    """The WebSocket of the page Live, where that is there."""
+    """The script of charts, and the WebSocket of the page Live, where that is there."""
     if importlib.util.find_spec("studio.live_route") is None:
-        return []
-    from studio.live_route import routes
+        return plotly_script.routes()
+    from studio import live_route
 
-    return routes()
+    return [*plotly_script.routes(), *live_route.routes()]
 
 
+send_at_once()
 app = st.App(
     FOLDER / "main.py",
     routes=_routes(),

@@ -36,4 +36,3 @@ def _when_idle() -> None:
         st.file_uploader("unseen", key="early.file")
         st.page_link(PAGES[0].file, label="unseen")
         st.table({"unseen": []})
-        st.plotly_chart({"data": [{"type": "bar"}]}, key="early.chart")

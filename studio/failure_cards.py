@@ -13,7 +13,7 @@ import streamlit as st
 
 from studio.restoring import RESTORE
 from studio.session import get_queue, open_page, session_id
-from studio.setting_words import without_flags
+from studio.setting_words import advice_text
 from studio.settings import Settings
 from studio.store import Run
 from visiongen.diagnostics import Problem
@@ -99,7 +99,7 @@ def card(run: Run, problem: Problem, number: int) -> None:
             st.markdown(f":{colour}-badge[{word} · {problem.severity:.0%}] {span}, {seconds}, worst at {problem.peak}")
             st.markdown(
                 f"**Seen.** {problem.seen}  \n**Why it matters.** {problem.why}  \n**What to do.** "
-                f"{without_flags(problem.change)}"
+                f"{advice_text(problem.change)}"
             )
         with actions:
             if problem.remedy is not None:

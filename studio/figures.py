@@ -167,14 +167,3 @@ def trajectories_figure(
     figure.update_yaxes(title_text=f"down,{unit}", autorange="reversed", row=2, col=1)
     figure.update_xaxes(title_text="time, s", row=2, col=1)
     return framed(figure, height=440, name=f"trajectories {list(landmarks)} {list(tracks)}")
-
-
-def clicked_frame(event: Mapping | None) -> int | None:
-    """The frame of the point that was clicked in one of these charts, from Streamlit's selection state."""
-    points = ((event or {}).get("selection") or {}).get("points") or []
-    for point in points:
-        value = point.get("customdata")
-        value = value[0] if isinstance(value, (list, tuple)) and value else value
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return int(value)
-    return None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from studio.components.chart import chart as any_chart
 from studio.expressions import ANGLES, CURVES, head_frame
-from studio.figures import clicked_frame, rows_figure, trajectories_figure
+from studio.figures import rows_figure, trajectories_figure
 from studio.figures_face import SEEN_FROM, camera_of, mesh_figure, vectors_figure
 from studio.figures_flow import flow_figure, mask_figure, picture_figure
 from studio.inspect_data import TRACKS, RunData, inner_maps, region_text, scene
@@ -30,6 +32,7 @@ _CAMERA = "mesh_camera"
 _FIRST_LANDMARKS = (1, 13, 14, 159, 386)
 _MOST_LANDMARKS = 8
 _KEEP = {"persist_state": "session"}
+chart = partial(any_chart, waits=True)
 _GEOMETRY = {
     "seen": (
         "Seen by the portrait",
@@ -41,20 +44,9 @@ _GEOMETRY = {
 }
 
 
-def _go_to_clicked(key: str) -> None:
-    frame = clicked_frame(st.session_state.get(key))
-    # A second click on the same point takes the selection back: it means the same frame.
-    frame = st.session_state.get(f"{key}_last") if frame is None else frame
-    if frame is not None:
-        st.session_state["frame"] = st.session_state[f"{key}_last"] = frame
-
-
-def _clickable(figure: go.Figure, key: str) -> None:
+def _clickable(figure: go.Figure, label: str, key: str) -> None:
     """A chart over time; a click goes to the frame."""
-    figure.update_layout(clickmode="event+select")
-    st.plotly_chart(
-        figure, key=key, on_select=lambda: _go_to_clicked(key), selection_mode="points", config={"displaylogo": False}
-    )
+    chart(figure, label=label, key=key, on_click=lambda frame: st.session_state.update(frame=frame))
     st.caption("Click on a curve to go to that frame.")
 
 
@@ -67,7 +59,7 @@ def _track(data: RunData, key: str, *, label: str = "Landmarks") -> str:
 
 def vectors(data: RunData, frame: int) -> None:
     """An arrow per landmark."""
-    controls, chart = st.columns([1, 2.6])
+    controls, view = st.columns([1, 2.6])
     with controls:
         track = _track(data, "vectors_track")
         by = st.segmented_control(
@@ -87,13 +79,13 @@ def vectors(data: RunData, frame: int) -> None:
             st.caption(
                 f"Mean {np.nanmean(here):.1f} px, longest {np.nanmax(here):.1f} px; in the whole clip {longest:.1f} px."
             )
-    with chart:
+    with view:
         figure = vectors_figure(
             data.tracks[track][frame], data.reference(track), size=data.size(track),
             picture=data.under(track, frame) if ground else None, colour_by=by, threshold=threshold, shown=shown,
             magnify=magnify, most=longest,
         )  # fmt: skip
-        st.plotly_chart(figure, key="vectors_chart", config={"displaylogo": False, "scrollZoom": True})
+        chart(figure, label="Motion vectors", key="vectors_chart", wheel=True)
         start = "the portrait" if track != "driving" else "the first frame with a face"
         st.caption(f"From where a landmark is in {start} to where it is in this frame.")
 
@@ -123,7 +115,8 @@ def trajectories(data: RunData, frame: int) -> None:
         st.info("Choose a landmark, or click on one in the pictures above.")
         return
     unit = " face widths" if still else " px"
-    _clickable(trajectories_figure(data.times, tracks, chosen, frame=frame, unit=unit), "trajectories_chart")
+    _clickable(trajectories_figure(data.times, tracks, chosen, frame=frame, unit=unit), "Trajectories",
+               "trajectories_chart")  # fmt: skip
     if len(tracks) > 1:
         st.caption(", ".join(f"{dash}: {name}" for dash, name in zip(("Solid", "dashed", "dotted"), tracks)) + ".")
 
@@ -134,7 +127,7 @@ def pose(data: RunData, frame: int) -> None:
               for name, angles in data.angles.items() if not np.isnan(angles[frame]).any()]  # fmt: skip
     st.markdown(" · ".join(values))
     rows = {axis: {name: angles[:, i] for name, angles in data.angles.items()} for i, axis in enumerate(ANGLES)}
-    _clickable(rows_figure(data.times, rows, frame=frame, unit="°"), "pose_chart")
+    _clickable(rows_figure(data.times, rows, frame=frame, unit="°"), "Head pose", "pose_chart")
     st.caption("Yaw: to the picture's right; pitch: down; roll: clockwise. Degrees.")
 
 
@@ -147,7 +140,7 @@ def expression(data: RunData, frame: int) -> None:
         st.info("Choose a curve.")
         return
     rows = {one: {TRACKS[track]: curves[one] for track, curves in data.curves.items()} for one in chosen}
-    _clickable(rows_figure(data.times, rows, frame=frame, row_height=130), "expression_chart")
+    _clickable(rows_figure(data.times, rows, frame=frame, row_height=130), "Expression", "expression_chart")
     st.caption("; ".join(f"**{one}**: {CURVES[one]}" for one in chosen) + ".")
 
 
@@ -179,7 +172,7 @@ def keep_camera(value: Any) -> None:
 
 def mesh(data: RunData, frame: int) -> None:
     """The face in space."""
-    controls, chart = st.columns([1, 2.6])
+    controls, view = st.columns([1, 2.6])
     with controls:
         track = _track(data, "mesh_track")
         kinds = {"plain": "nothing", "movement": "how far it moved"}
@@ -193,7 +186,7 @@ def mesh(data: RunData, frame: int) -> None:
         centred = st.toggle("Hold the head in the middle", value=True, key="mesh_centred", **_KEEP)
         animated = st.toggle("Play in 3D", key="mesh_animated", help="Loads up to 150 frames into the chart.", **_KEEP)
         st.caption("Drag to turn, scroll to zoom; the view stays from frame to frame.")
-    with chart:
+    with view:
         figure = (
             _animated(data.run.id, track, by, centred, seen_from, data)
             if animated
@@ -202,7 +195,7 @@ def mesh(data: RunData, frame: int) -> None:
         if not animated and _CAMERA in st.session_state:
             figure.update_layout(scene_camera=st.session_state[_CAMERA])
         key = f"{MESH_CHART}_animated" if animated else MESH_CHART
-        st.plotly_chart(figure, key=key, config={"displaylogo": False})
+        chart(figure, label="The face in 3D", key=key)
 
 
 def dense(data: RunData, frame: int) -> None:
@@ -213,14 +206,14 @@ def dense(data: RunData, frame: int) -> None:
     side = scene(data.run.id, data.run).portrait.crop.shape[0]
     with left:
         st.markdown("**Dense motion of the mesh**")
-        st.plotly_chart(flow_figure(displacement(found), unit=side), key="dense_flow", config={"displaylogo": False})
+        chart(flow_figure(displacement(found), unit=side), label="Dense motion", key="dense_flow")
         st.caption("Hue: direction, strength: length, as the wheel shows; arrows point to where a pixel comes from. "
                    f"Over the square round the face, {side} px.")  # fmt: skip
     with right:
         name = st.selectbox("Map", list(_GEOMETRY), format_func=lambda one: _GEOMETRY[one][0], key="dense_map",
                             label_visibility="collapsed", **_KEEP)  # fmt: skip
         values = np.clip(found.maps[MAPS.index(name)], 0, 1)
-        st.plotly_chart(mask_figure(values), key="dense_mask", config={"displaylogo": False})
+        chart(mask_figure(values), label=_GEOMETRY[name][0], key="dense_mask")
         st.caption(f"{_GEOMETRY[name][0]}: {_GEOMETRY[name][1]}.")
 
 
@@ -245,7 +238,7 @@ def inside(data: RunData, frame: int) -> None:
             with column:
                 st.markdown(f"**{one.name}**")
                 figure = _of_map(one, side)
-                st.plotly_chart(figure, key=f"inside {one.name}", config={"displaylogo": False})
+                chart(figure, label=one.name, key=f"inside {one.name}")
                 st.caption(f"{one.text[:1].upper()}{one.text[1:]}.")
 
 
@@ -273,7 +266,7 @@ def quality(data: RunData, frame: int) -> None:
         return
     figure = rows_figure(data.times, rows, frame=frame, row_height=120)
     figure.update_layout(showlegend=False)
-    _clickable(figure, "quality_chart")
+    _clickable(figure, "Quality", "quality_chart")
 
 
 def _as_long(values: np.ndarray, length: int) -> np.ndarray:

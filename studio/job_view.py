@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from studio.charts import chosen_charts, live_figure
+from studio.components.chart import chart
 from studio.jobs import Job
 from studio.session import get_queue, get_store
 from studio.store import Run
@@ -72,11 +73,9 @@ def _draw(job: Job, run: Run) -> None:
 
 def _charts(job: Job, run: Run) -> None:
     total = job.total if job.stage == "Rendering" else None
-    for chart in chosen_charts(run.settings.self_reenactment):
-        st.markdown(f"**{chart.title}** · {chart.note}")
-        st.plotly_chart(
-            live_figure(chart, job.series, total), key=f"live {chart.title}", config={"displayModeBar": False}
-        )
+    for one in chosen_charts(run.settings.self_reenactment):
+        st.markdown(f"**{one.title}** · {one.note}")
+        chart(live_figure(one, job.series, total), label=one.title, key=f"live {one.title}", tools=False)
 
 
 def stage_times(seconds: dict[str, float]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from studio.forms import title_of
+from visiongen.diagnostics.advice import PIECE, REMEDY, worded
 
 _LABELS = {
     "driving": "Driving clip", "start": "Piece from, s", "end": "Piece to, s", "face": "Face to move", "full": "Framing",
@@ -15,9 +15,7 @@ _LABELS = {
 _NOTHING = {"end": "its end", "size": "as the picture", "enhancers": "none", "fills": "none",
             "motion reference_frame": "automatic"}  # fmt: skip
 _MOTION = "motion "
-_CONTROLS = {"start and --end": "**Piece to use**", "remedy": "a remedy"}
-"""Flags of the command line that are no option of a component -> what does the same here."""
-_FLAG = re.compile(r"--(start and --end|[a-z][a-z-]*)((?: to)? [0-9.]+)?(?: \((?:in the studio: )?[A-Z][a-z ]*\))?")
+_CONTROLS = {PIECE: "**Piece to use**", REMEDY: "a remedy"}
 
 
 def label_of(name: str) -> str:
@@ -39,12 +37,6 @@ def value_text(name: str, value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def without_flags(advice: str) -> str:
-    """Advice that names flags of the command line, in Markdown with the names of the controls instead."""
-
-    def control(found: re.Match[str]) -> str:
-        name = found[1]
-        said = _CONTROLS.get(name) or f"**{title_of(name.replace('-', '_'))}**"
-        return f"{said}{found[2] or ''}"
-
-    return _FLAG.sub(control, advice)
+def advice_text(advice: str) -> str:
+    """Advice of a diagnosis in Markdown, with the names of the controls."""
+    return worded(advice, lambda name: _CONTROLS.get(name) or f"**{label_of(_MOTION + name)}**")

@@ -208,7 +208,12 @@ def test_worst_first_with_texts_that_say_what_to_do():
     assert [p.severity for p in problems] == sorted((p.severity for p in problems), reverse=True)
     for problem in problems:
         assert problem.title == KINDS[problem.kind] and any(c.isdigit() for c in problem.seen)
-        assert "--" in problem.change and problem.why.endswith(".") and problem.seen.endswith(".")
+        assert (
+            "--" in problem.advice
+            and "{" not in problem.advice
+            and problem.why.endswith(".")
+            and problem.seen.endswith(".")
+        )
 
 
 def test_both_or_none_of_portrait_and_fitted_motion():

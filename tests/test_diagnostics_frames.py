@@ -192,7 +192,7 @@ def test_the_sheet_and_the_table_show_each_problem(jobs):
     sheet = contact_sheet(problems, pictures)
     assert sheet.dtype == np.uint8 and (sheet == 200).any()
     text = table(problems)
-    assert all(problem.seen in text and problem.change in text for problem in problems)
+    assert all(problem.seen in text and problem.advice in text for problem in problems)
     assert table([]) == "no problems found"
 
 

@@ -18,9 +18,10 @@ from studio.compare_data import (
 )
 from studio.compare_start import JOBS, follow_started, variant_form
 from studio.components import compare_player
+from studio.components.chart import chart
 from studio.components.compare import Focus, focus_on
 from studio.empty_page import Example, empty_page
-from studio.figures import clicked_frame, rows_figure
+from studio.figures import rows_figure
 from studio.frame_pack import frame_pack
 from studio.html_table import html_table
 from studio.inspect_data import described, run_data
@@ -144,19 +145,9 @@ def _charts(one: Run, other: Run, difference: Difference) -> None:
         }
     rows["Pixels apart"] = {"mean": difference.mean, "worst hundredth": difference.spots}
     figure = rows_figure(np.arange(length) / float(one.fps), rows, frame=st.session_state.get("frame"), row_height=130)
-    figure.update_layout(clickmode="event+select")
-    st.plotly_chart(
-        figure, key="compare_chart", on_select=_go_to_clicked, selection_mode="points", config={"displaylogo": False}
-    )
+    chart(figure, label="Both runs, frame by frame", key="compare_chart",
+          on_click=lambda frame: st.session_state.update(frame=frame))  # fmt: skip
     st.caption("Click on a curve to go to that frame. Pixels apart: absolute difference of the two films, 0 to 1.")
-
-
-def _go_to_clicked() -> None:
-    frame = clicked_frame(st.session_state.get("compare_chart"))
-    # A second click on the same point takes the selection back: it means the same frame.
-    frame = st.session_state.get("compare_clicked") if frame is None else frame
-    if frame is not None:
-        st.session_state["frame"] = st.session_state["compare_clicked"] = frame
 
 
 def _as_long(values: np.ndarray, length: int) -> np.ndarray:

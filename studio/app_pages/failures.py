@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from studio.components.chart import chart
 from studio.empty_page import empty_page
 from studio.failure_cards import JOBS, before_and_after, card, map_figure, picture_at, settings_after, start_remedy
 from studio.failure_examples import FailureExample, failure_examples
@@ -114,8 +115,11 @@ def cases(run: Run) -> None:
             start_remedy(run, settings_after(run.settings, automatic, float(run.fps)))
     shown = [problem for problem in problems if not chosen or problem.kind in chosen]
     shown.sort(key=lambda problem: problem.first if order == "time" else -problem.severity)
-    st.plotly_chart(
-        map_figure(problems, run.frames, float(run.fps)), key="failures.map", config={"displayModeBar": False}
+    chart(
+        map_figure(problems, run.frames, float(run.fps)),
+        label="Failure cases over time",
+        key="failures.map",
+        tools=False,
     )
     for number, problem in enumerate(shown):
         card(run, problem, number)

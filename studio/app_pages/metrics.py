@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from studio.components.chart import chart
 from studio.empty_page import Example, empty_page
 from studio.figures_metrics import frames_figure, report_html, scores_figure
 from studio.html_table import html_table
@@ -150,7 +151,7 @@ def _curves(found: Sequence[Measurement], curves: Sequence[str]) -> None:
     picked = st.pills("Curves", curves, default=first, selection_mode="multi", format_func=heading,
                       key=f"metrics.curves {','.join(curves)}")  # fmt: skip
     if picked:
-        st.plotly_chart(frames_figure(found, picked), key="metrics.lines", config={"displaylogo": False})
+        chart(frames_figure(found, picked), label="Scores, frame by frame", key="metrics.lines")
 
 
 def _downloads(found: Sequence[Measurement], names: Sequence[str], curves: Sequence[str]) -> None:

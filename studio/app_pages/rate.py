@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from studio.components import compare_player
+from studio.components.chart import chart
 from studio.empty_page import Example, empty_page
 from studio.opinions import (
     CRITERIA,
@@ -106,7 +107,7 @@ def results() -> None:
     if not found:
         st.caption("No ratings yet.")
         return
-    st.plotly_chart(opinions_figure(found), key="rate.chart", config={"displayModeBar": False})
+    chart(opinions_figure(found), label="Mean opinions", key="rate.chart", tools=False)
     names = (*CRITERIA, "all")
     rows = {}
     for method in dict.fromkeys(one.method for one in found):

@@ -25,16 +25,18 @@ def _source(name: str, ending: str) -> str:
     return (_FOLDER / f"{name}.{ending}").read_text(encoding="utf-8")
 
 
-def component(name: str, *, scripts: Sequence[str] = ()) -> Callable[..., Any]:
+def component(name: str, *, scripts: Sequence[str] = (), is_isolated: bool = True) -> Callable[..., Any]:
     """The component whose HTML, CSS and JavaScript are ``name.html``, ``name.css`` and ``name.js``; `scripts` names more
-    JavaScript that comes before.
+    JavaScript that comes before. One that is not isolated is part of the page, with styles that hold for all of it.
 
     It is registered when it is used, not when a module is imported: a test, or a second server in one process, has a
     registry of its own. Registering the same source again is free.
     """
-    style = _source("player", "css") + _source(name, "css")
+    style = (_source("player", "css") if is_isolated else "") + _source(name, "css")
     code = "\n".join(_source(script, "js") for script in (*scripts, name))
-    return st.components.v2.component(f"visiongen_{name}", html=_source(name, "html"), css=style, js=code)
+    return st.components.v2.component(
+        f"visiongen_{name}", html=_source(name, "html"), css=style, js=code, isolate_styles=is_isolated
+    )
 
 
 def media_url(source: Path | bytes, *, place: str, media_type: str | None = None) -> str:

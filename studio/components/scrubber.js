@@ -1,4 +1,4 @@
-// After scrubber_frames.js and scrubber_panel.js: the time line, the switches, and the talk with Python.
+// After after_input.js, scrubber_frames.js and scrubber_panel.js: the time line, the switches, and the talk with Python.
 class Scrubber {
   constructor(root) {
     this.root = root.querySelector(".scrubber");
@@ -73,6 +73,7 @@ class Scrubber {
     this.points = new Uint16Array(0);
     this.panels = this.data.panels.map((layout) => new Panel({ ...layout, tracks: [], origin: null }, this));
     this.resized = true;
+    this.sight = globalThis.visiongenFramesSeen = new Promise((done) => { this.seen = done; }); // charts wait for it
     // First what is seen: frames to come are decoded when the page stands.
     this.ahead = false;
     const rested = () => { this.ahead = true; this.later(); };
@@ -94,6 +95,7 @@ class Scrubber {
   }
 
   complain(what, error) {
+    this.seen();
     const place = this.find(".problem");
     place.textContent = `${what} cannot be shown (${error.message}); reload the page.`;
     place.hidden = false;
@@ -183,10 +185,11 @@ class Scrubber {
 
   report() {
     clearTimeout(this.reporting);
-    this.reporting = setTimeout(() => {
+    this.reporting = setTimeout(() => afterInput(100, () => {
+      if (!this.root.isConnected) return;
       this.reported = this.frame;
       this.setTriggerValue("frame", { frame: this.frame, camera: this.camera() });
-    }, 250);
+    }), 250);
   }
 
   /** How the chart in space is looked at: the chart of another frame is a new one, and would not know. */
@@ -237,11 +240,17 @@ class Scrubber {
     this.find(".clock").textContent = `${this.frame} / ${this.data.frames - 1} · ${seconds} s`;
     this.root.dataset.frame = this.frame;
     this.root.dataset.draws = ++this.draws;
+    if (this.points.length && this.panels.every((panel) => panel.frames ? panel.frames.last : panel.still?.complete ?? true)) {
+      this.root.dataset.seen = this.frame;
+      this.seen();
+    }
     const ready = this.points.length && this.panels.every((panel) => panel.frames ? panel.frames.whole : panel.still?.complete ?? true);
     this.root.dataset.state = ready ? "ready" : "loading";
   }
 
   close() {
+    this.seen?.();
+    if (globalThis.visiongenFramesSeen === this.sight) globalThis.visiongenFramesSeen = undefined;
     this.playing = false;
     clearTimeout(this.reporting);
     this.watch.disconnect();

@@ -168,6 +168,6 @@ def scrubber(
         ],
         "edges": mesh_edges().ravel().tolist(),
     }
-    component("scrubber", scripts=("scrubber_frames", "scrubber_panel"))(
+    component("scrubber", scripts=("after_input", "scrubber_frames", "scrubber_panel"))(
         key=key, data=data, on_frame_change=moved, on_landmark_change=clicked
     )

@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+from shown_charts import shown_charts
 
 from studio.compare_data import (
     cut_out,
@@ -69,8 +70,8 @@ def test_two_runs_side_by_side(studio, finished_run, second_run):
     expected = score_rows(finished_run, second_run)
     assert scores[1::2] == [[row["Score"], *(row[head] for head in scores[0][1:])] for row in expected]
     assert scores[2::2] == [[row["Meaning"]] for row in expected]
-    assert len(app.get("plotly_chart")) == 1
-    assert len(app.get("bidi_component")) == 2  # the comparison, and what waits for the browser to rest
+    assert len(shown_charts(app)) == 1
+    assert len(app.get("bidi_component")) == 3  # the comparison, its chart, and what waits for the browser to rest
 
 
 def test_a_frame_of_the_strip_is_gone_to(studio, finished_run, second_run):

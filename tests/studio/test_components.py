@@ -243,8 +243,71 @@ def test_the_scrubber_goes_through_the_frames_and_tells_where_it_stops(page, ser
 
     # The server knows where the user stopped: what it draws anew does not send the scrubber elsewhere.
     page.get_by_text("Pose", exact=True).first.click()
-    page.wait_for_selector(".js-plotly-plot")
+    page.wait_for_selector(".js-plotly-plot .main-svg")
     assert scrubber.get_attribute("data-frame") == str(last)
+
+
+DRAWS = """() => {
+  const plot = document.querySelector('.js-plotly-plot');
+  plot.draws = 0;
+  plot.on('plotly_afterplot', () => { plot.draws += 1; });
+}"""
+POINT = """() => {
+  const plot = document.querySelector('.js-plotly-plot'), { xaxis, yaxis } = plot._fullLayout, line = plot._fullData[0];
+  const box = plot.querySelector('.nsewdrag[data-subplot=xy]').getBoundingClientRect();
+  return [box.left + xaxis.l2p(line.x[8]), box.top + yaxis.l2p(line.y[8])];
+}"""
+MOVED = """() => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')].some(
+  (one) => +(one.shadowRoot.querySelector('.scrubber')?.dataset.frame ?? 0) === 8)"""
+COLOURS = """() => [getComputedStyle(document.querySelector('.vg-chart')).getPropertyValue('--st-text-color').trim(),
+  document.querySelector('.js-plotly-plot')._fullLayout.font.color]"""
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.timeout(600)
+def test_a_click_on_a_chart_goes_to_the_frame(page, served, finished_run):
+    page.goto(f"{served}/inspect_frames?run={finished_run.id}")
+    page.wait_for_selector(".scrubber[data-state=ready]")
+    page.get_by_text("Pose", exact=True).first.click()
+    page.wait_for_selector(".st-key-pose_chart .js-plotly-plot .main-svg")
+    page.evaluate(DRAWS)
+    own = page.evaluate_handle("document.querySelector('.js-plotly-plot')")
+    page.mouse.move(*page.evaluate(POINT))
+    page.wait_for_selector(".st-key-pose_chart .hoverlayer text")
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_function(MOVED)
+    page.wait_for_function("() => document.querySelector('.js-plotly-plot').draws === 1")
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.querySelector('.js-plotly-plot').draws") == 1, "drawn once for a frame"
+    assert page.evaluate("one => one === document.querySelector('.js-plotly-plot')", own), "and in the same place"
+
+    # The legend works, and the theme is the page's.
+    page.locator(".st-key-pose_chart .legendtoggle").first.click(delay=20)
+    page.wait_for_function(
+        "() => document.querySelector('.js-plotly-plot').data.some((one) => one.visible === 'legendonly')"
+    )
+    colours = page.evaluate(COLOURS)
+    assert colours[0] and colours[0] == colours[1]
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.timeout(600)
+def test_a_page_that_is_opened_while_the_browser_says_that_it_rests_is_not_lost(page, served, finished_run):
+    page.goto(f"{served}/?run={finished_run.id}")
+    page.locator(".st-key-render button").wait_for()
+    page.evaluate(
+        "() => { const find = (root) => root.querySelector('.idle') ??"
+        "  [...root.querySelectorAll('*')].map((one) => one.shadowRoot && find(one.shadowRoot)).find(Boolean);"
+        " window.idle = find(document); const tell = window.idle.tell, link = [...document.querySelectorAll("
+        "  '[data-testid=stTopNavLink]')].find((one) => one.textContent.includes('Inspect'));"
+        " window.told = 0; window.idle.tell = () => { window.told += 1; tell(); };"
+        " const wait = window.setTimeout; const soon = () => { link.click(); window.idle.ask(); }; wait(soon, 0); }"
+    )
+    page.wait_for_selector(".scrubber[data-state=ready]")
+    assert page.evaluate("window.told") == 0
 
 
 @pytest.mark.slow

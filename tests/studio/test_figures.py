@@ -12,7 +12,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from studio.expressions import CURVES, degrees, expression_curves, first_seen, head_frame
-from studio.figures import clicked_frame, rows_figure, series_figure, trajectories_figure
+from studio.figures import rows_figure, series_figure, trajectories_figure
 from studio.figures_face import camera_of, mesh_figure, vectors_figure
 from studio.figures_flow import colour_wheel, flow_colours, flow_figure, mask_figure, picture_figure
 from studio.regions import region_of, regions
@@ -182,20 +182,6 @@ def test_one_name_has_one_colour_and_one_entry_in_the_legend():
         traces = [trace for trace in figure.data if trace.name == name]
         assert len({trace.line.color for trace in traces}) == 1
         assert [trace.showlegend for trace in traces].count(True) == 1
-
-
-@pytest.mark.parametrize(
-    "event, frame",
-    [
-        (None, None),
-        ({}, None),
-        ({"selection": {"points": []}}, None),
-        ({"selection": {"points": [{"customdata": 12}]}}, 12),
-        ({"selection": {"points": [{"x": 1.0}, {"customdata": [3]}]}}, 3),
-    ],
-)
-def test_a_click_names_its_frame(event, frame):
-    assert clicked_frame(event) == frame
 
 
 # -- the face in space -------------------------------------------------------------------------------------------------

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 
 import numpy as np
 import pytest
 from renders import sample_settings, wait_for
+from shown_charts import shown_charts
 
 from studio.figures_face import SEEN_FROM
 from studio.inspect_data import marks, panels, run_data
@@ -54,8 +54,7 @@ def test_every_view_draws(studio, finished_run, view):
     app = studio(PAGE, run=finished_run.id, inspect_view=view, frame=5)
     assert not problems(app)
     assert app.selectbox(key="inspect_run").value == finished_run.id
-    drawn = [one for one in app.get("plotly_chart")]
-    assert len(drawn) == (2 if view == "Dense motion" else 1)
+    assert len(shown_charts(app)) == (2 if view == "Dense motion" else 1)
 
 
 def test_the_side_a_face_is_seen_from_stays_from_frame_to_frame(studio, finished_run):
@@ -63,7 +62,7 @@ def test_the_side_a_face_is_seen_from_stays_from_frame_to_frame(studio, finished
     app.selectbox(key="mesh_seen_from").select("above").run()
 
     def eye():
-        return json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["scene"]["camera"]["eye"]
+        return shown_charts(app)[0]["figure"]["layout"]["scene"]["camera"]["eye"]
 
     before = eye()
     assert before["z"] > 0.5
@@ -84,7 +83,7 @@ def test_a_face_turned_by_hand_stays_so_until_a_side_is_chosen(studio, finished_
     app.run()
 
     def camera():
-        return json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["scene"]["camera"]
+        return shown_charts(app)[0]["figure"]["layout"]["scene"]["camera"]
 
     assert not problems(app) and camera() == turned
     app.selectbox(key="mesh_seen_from").select("below").run()
@@ -129,7 +128,7 @@ def test_a_landmark_is_followed_and_let_go(studio, finished_run):
     app = studio(PAGE, run=finished_run.id, inspect_view="Trajectories")
     app.multiselect(key="landmarks").set_value([1, 13, 300]).run()
     assert not problems(app)
-    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
+    chart = shown_charts(app)[0]["figure"]
     assert {trace["legendgroup"] for trace in chart["data"]} == {"1", "13", "300"}
 
 

@@ -11,6 +11,7 @@ import re
 
 import numpy as np
 import pytest
+from shown_charts import shown_charts
 
 from studio.figures_metrics import frames_figure, report_html, scores_figure
 from studio.measurements import Measurement, frames_csv, interval, of_report, of_run, ordered, score_text, summary_csv
@@ -172,15 +173,15 @@ def test_runs_are_shown_side_by_side(studio, finished_run):
     assert finished_run.id in page.multiselect(key="metrics.runs").value
     assert [tab.label for tab in page.tabs] == ["Summary", "Frame by frame", "All numbers", "Export"]
     bars = [one.proto.body for one in page.get("html") if "<figure>" in one.proto.body]
-    assert len(bars) == 1 and "KSR" in bars[0] and not page.get("plotly_chart") and not page.dataframe
+    assert len(bars) == 1 and "KSR" in bars[0] and not shown_charts(page) and not page.dataframe
     page.session_state["metrics.tab"] = "Frame by frame"
     page.run()
-    assert page.get("plotly_chart")
+    assert shown_charts(page)
     page.session_state["metrics.tab"] = "All numbers"
     page.run()
     (numbers,) = [one.proto.body for one in page.get("html") if "<table" in one.proto.body]
     assert "KSR ↑" in numbers and f"{finished_run.summary['ksr']:.3f}" in numbers and "Share of landmark" in numbers
-    assert not page.get("plotly_chart")
+    assert not shown_charts(page)
     page.multiselect(key="metrics.runs").set_value([]).run()
     assert "Choose one or more runs" in page.info[0].value
 

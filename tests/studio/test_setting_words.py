@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
-
 import pytest
-from renders import ROOT
 
-from studio.setting_words import label_of, value_text, without_flags
-from visiongen import MotionSettings
-from visiongen.options import option_fields
+from studio.setting_words import advice_text, label_of, value_text
 
 
 def test_settings_are_called_what_their_controls_are():
@@ -33,35 +26,21 @@ def test_values_are_words(name, value, text):
 @pytest.mark.parametrize(
     ("advice", "shown"),
     [
-        ("Part the lips, or lower --mouth (Mouth).", "Part the lips, or lower **Mouth**."),
-        ("Damp large turns with --pose-limit 35 (Pose limit), lower --pose (Head movement), or choose another "
-         "--reference-frame (Reference frame).",
+        ("Damp large turns with {pose_limit} 35, lower {pose}, or choose another {reference_frame}.",
          "Damp large turns with **Pose limit** 35, lower **Pose**, or choose another **Reference frame**."),
-        ("Raise --smoothing to 0.7 (Smoothing).", "Raise **Smoothing** to 0.7."),
-        ("Use --start and --end (in the studio: Trim) to leave these frames out, or let the gap be bridged smoothly with "
-         "--remedy (Apply).",
+        ("Use {piece} to leave these frames out, or let the gap be bridged smoothly with {remedy}.",
          "Use **Piece to use** to leave these frames out, or let the gap be bridged smoothly with a remedy."),
         ("Nothing to change (yet).", "Nothing to change (yet)."),
     ],
 )  # fmt: skip
-def test_advice_names_controls_instead_of_flags(advice, shown):
-    assert without_flags(advice) == shown
+def test_advice_names_controls(advice, shown):
+    assert advice_text(advice) == shown
 
 
-def advice_of_diagnostics() -> Iterator[str]:
-    """What the library advises, as it stands in its source; numbers that are put in are 35."""
-    for file in (ROOT / "visiongen" / "diagnostics").glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            is_advice = isinstance(node, ast.keyword) and node.arg == "change"
-            if is_advice or (isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "change"):
-                parts = node.value.values if isinstance(node.value, ast.JoinedStr) else [node.value]
-                yield "".join(getattr(one, "value", "") if isinstance(one, ast.Constant) else "35" for one in parts)
-
-
-def test_all_advice_names_only_what_the_studio_has():
-    known = {label_of(f"motion {one.name}") for one in option_fields(MotionSettings)} | {"Piece to use"}
-    told = [without_flags(advice) for advice in advice_of_diagnostics()]
-    assert sum("**" in one for one in told) >= 8
-    for advice in told:
-        assert "--" not in advice and not re.search(r"\*\* \(", advice)
-        assert set(re.findall(r"\*\*(.+?)\*\*", advice)) <= known
+def test_options_of_advice_are_called_what_their_controls_are(studio):
+    app = studio(fine_tune=True)
+    app.session_state["fine_tune"] = True
+    app.run()
+    controls = {one.label for kind in ("slider", "number_input", "select_slider", "toggle") for one in app.get(kind)}
+    for option in ("pose", "pose_limit", "mouth", "eyes", "brows", "smoothing", "reference_frame"):
+        assert advice_text(f"{{{option}}}").strip("*") in controls

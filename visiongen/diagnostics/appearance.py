@@ -54,8 +54,7 @@ def covered_face(sight: Sight, motion: MotionTrack) -> Iterator[Problem]:
         severity=lambda run: graded(share[run.peak], COVERED, 0.5),
         seen=seen,
         why="Landmarks behind a hand or an object are guessed: mouth and eyes of the result tremble or make faces.",
-        change="Let the motion of these frames be filled in with --remedy (Apply), or leave them out with --start and --end "
-        "(Trim).",
+        change="Let the motion of these frames be filled in with {remedy}, or leave them out with {piece}.",
         remedy=lambda run: fill_remedy(run, total) if len(run) <= LONGEST_FILL * rate else None,
     )
 
@@ -104,7 +103,7 @@ def blurred(sight: Sight, motion: MotionTrack) -> Iterator[Problem]:
             f"is {100 * BLURRED:.0f} %)."
         ),
         why="In a blurred face landmarks wander, lids and lips most of all.",
-        change="Raise --smoothing to 0.7 (Smoothing); film with more light and a calmer camera.",
+        change="Raise {smoothing} to 0.7; film with more light and a calmer camera.",
         remedy=remedy,
     )
 
@@ -123,5 +122,5 @@ def several_faces(sight: Sight, motion: MotionTrack) -> Iterator[Problem]:
             "followed."
         ),
         why="When faces cross or one is lost, the motion of another person may go on in its place.",
-        change="Crop the clip to one person, or leave these frames out with --start and --end (Trim).",
+        change="Crop the clip to one person, or leave these frames out with {piece}.",
     )

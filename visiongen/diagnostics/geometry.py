@@ -74,8 +74,8 @@ def folded_field(folded: np.ndarray, fitted: MotionTrack) -> Iterator[Problem]:
             f"{100 * FOLDED:.0f} %)."
         ),
         why="Where the motion folds, one piece of the picture is drawn twice and another not at all: creases and smears.",
-        change="Lower the gains --mouth, --eyes and --brows (Expression), or choose a --reference-frame in which the "
-        "driver's expression is the portrait's (Reference frame).",
+        change="Lower {mouth}, {eyes} and {brows}, or choose a {reference_frame} in which the driver's expression is the "
+        "portrait's.",
         remedy=lambda run: Remedy(label="Move mouth and brows less", settings={"mouth": 0.7, "brows": 0.7}),
     )
 
@@ -91,8 +91,8 @@ def unseen_side(unseen: np.ndarray, fitted: MotionTrack) -> Iterator[Problem]:
             f"limit is {100 * UNSEEN:.0f} %)."
         ),
         why="The picture does not show this side of the face: it is made from the other side, mirrored, or invented.",
-        change="Use a portrait that looks to the camera, choose another --reference-frame (Reference frame), or damp turns "
-        f"with --pose-limit {DAMPED_LIMIT:g} (Pose limit).",
+        change="Use a portrait that looks to the camera, choose another {reference_frame}, or damp turns with "
+        f"{{pose_limit}} {DAMPED_LIMIT:g}.",
         remedy=lambda run: damped(),
     )
 
@@ -112,7 +112,7 @@ def opened_mouth(portrait: Portrait, fitted: MotionTrack) -> Iterator[Problem]:
             f"{run.peak}."
         ),
         why="Teeth and tongue are not in the picture: the inside of the mouth is invented.",
-        change="Use a portrait with the lips a little apart, or lower --mouth (Mouth).",
+        change="Use a portrait with the lips a little apart, or lower {mouth}.",
         remedy=lambda run: Remedy(label="Open the mouth less", settings={"mouth": 0.7}, automatic=False),
     )
 

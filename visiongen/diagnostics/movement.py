@@ -46,8 +46,7 @@ def lost_face(motion: MotionTrack) -> Iterator[Problem]:
         severity=lambda run: min(graded(len(run) / rate, 0.0, 2 * INTERPOLATE_SECONDS), 0.3 if bridged(run) else 1.0),
         seen=seen,
         why="There is no motion to follow: short gaps are bridged, in long ones the face stands still and then jumps.",
-        change="Use --start and --end (in the studio: Trim) to leave these frames out, or let the gap be bridged "
-        "smoothly with --remedy (Apply).",
+        change="Use {piece} to leave these frames out, or let the gap be bridged smoothly with {remedy}.",
         remedy=lambda run: None if bridged(run) else _trimmed_or_filled(run, motion.visible, total),
     )
 
@@ -103,8 +102,7 @@ def extreme_pose(motion: MotionTrack, fitted: MotionTrack | None = None) -> Iter
         severity=lambda run: graded(level[run.peak], 1.0, 1.7),
         seen=seen,
         why="One picture shows too little of a head turned that far: the far side is invented, and landmarks are guessed.",
-        change=f"Damp large turns with --pose-limit {DAMPED_LIMIT:g} (Pose limit), lower --pose (Head movement), or choose "
-        "another --reference-frame (Reference frame).",
+        change=f"Damp large turns with {{pose_limit}} {DAMPED_LIMIT:g}, lower {{pose}}, or choose another {{reference_frame}}.",
         remedy=lambda run: damped(),
     )
 
@@ -157,8 +155,7 @@ def fast_motion(motion: MotionTrack) -> Iterator[Problem]:
         severity=lambda run: graded(speed[run.peak], FAST, JUMP * rate),
         seen=seen,
         why="Fast frames are smeared and landmarks lag in them, so that the result trembles; at a cut it jumps.",
-        change="Raise --smoothing to 0.7 (Smoothing), lower --pose (Head movement), or cut the piece out with --start and "
-        "--end (Trim).",
+        change="Raise {smoothing} to 0.7, lower {pose}, or cut the piece out with {piece}.",
         remedy=remedy,
     )
 
@@ -184,7 +181,7 @@ def other_person(motion: MotionTrack) -> Iterator[Problem]:
             seen=f"After {last - first} frames without a face, another one is followed from frame {last} on: it is "
             f"{shift[i]:.1f} face widths away and {motion.scale[last] / motion.scale[first - 1]:.1f} times as large.",
             why="The motion of another person goes on in the place of the first: the result jumps, and its size with it.",
-            change="Keep one piece with --start and --end (Trim), or crop the clip to one person.",
+            change="Keep one piece with {piece}, or crop the clip to one person.",
             remedy=Remedy(label=f"Keep frames {keep[0]} to {keep[1]} only", trim=keep, automatic=False),
         )
 
@@ -200,10 +197,10 @@ def cut_off(motion: MotionTrack, *, fitted: bool) -> Iterator[Problem]:
     where = "moved face leaves the portrait's picture" if fitted else "driver's face is cut off by the edge of the clip"
     if fitted:
         why = "What leaves the picture cannot be shown: the result looks cut off."
-        change = "Lower --pose (Head movement), or use a picture with more room around the face."
+        change = "Lower {pose}, or use a picture with more room around the face."
     else:
         why = "Landmarks outside the clip are guessed: jaw, brows or one side of the face tremble or drift."
-        change = "Use a clip with room around the face, or leave these frames out with --start and --end (Trim)."
+        change = "Use a clip with room around the face, or leave these frames out with {piece}."
 
     def lost(count: int) -> str:
         return f" In {count} frame{'s' * (count > 1)} it is too far out to be found." if count else ""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from visiongen.diagnostics.advice import with_flags
 from visiongen.errors import MediaError
 
 KINDS = {
@@ -77,7 +78,7 @@ class Problem:
     why: str
     """Why it matters."""
     change: str
-    """What to do, as a flag of the command line and in the studio."""
+    """What to do; options are named as `visiongen.diagnostics.advice` has them: "Lower {pose}."."""
     remedy: Remedy | None = None
     """What the pipeline can do about it by itself."""
 
@@ -95,6 +96,11 @@ class Problem:
     def title(self) -> str:
         """What the kind is called on screen."""
         return KINDS[self.kind]
+
+    @property
+    def advice(self) -> str:
+        """What to do, with the flags of the command line."""
+        return with_flags(self.change)
 
     @property
     def num_frames(self) -> int:

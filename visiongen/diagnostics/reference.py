@@ -60,6 +60,6 @@ def poor_reference(
         severity=round(severity, 3),
         seen=seen,
         why="All movement counts from the reference frame: what is wrong with it is wrong in every frame of the result.",
-        change=f"Let a frame that is like the portrait stand for it: --reference-frame {best} (Reference frame).",
+        change=f"Let a frame that is like the portrait stand for it: {{reference_frame}} {best}.",
         remedy=Remedy(label=f"Let frame {best} stand for the portrait", settings={"reference_frame": best}),
     )

@@ -26,7 +26,7 @@ def table(problems: Sequence[Problem]) -> str:
         lines.append(f"  {problem.kind:<{width}}  frames {frames:<9}  severity {problem.severity:.2f}  {problem.seen}")
     lines.append("What to do:")
     for kind in dict.fromkeys(problem.kind for problem in problems):
-        change = next(problem.change for problem in problems if problem.kind == kind)
+        change = next(problem.advice for problem in problems if problem.kind == kind)
         lines.append(f"  {kind:<{width}}  {change}")
     return "\n".join(lines)
 

@@ -36,7 +36,7 @@ def warnings(problems: Sequence[Problem], motion: MotionTrack) -> list[str]:
             text = f"no face was seen in {lost} of {total} frames; their motion is filled in from the frames around"
         else:
             count = sum(problem.num_frames for problem in alike)
-            text = f"{worst.title} in {count} of {total} frames: {_sentence(worst.seen)}; {_sentence(worst.change)}"
+            text = f"{worst.title} in {count} of {total} frames: {_sentence(worst.seen)}; {_sentence(worst.advice)}"
         found.append(text)
     return found
 
