@@ -20,6 +20,9 @@ _COLUMNS = 3
 _BELOW = {"yref": "container", "yanchor": "bottom", "y": 0, "x": 0}
 """A legend at the very bottom, under the title of the axis."""
 
+_WITHOUT_UPLOAD = {"displaylogo": False, "showSendToCloud": False}
+"""plotly.js 4 has a button that uploads a chart to its makers' service, unless it is told not to."""
+
 
 def scores_figure(found: Sequence[Measurement], names: Sequence[str], *, row_height: int = 210) -> go.Figure:
     """One small chart for each score, one bar for each measurement, with confidence intervals where there are any."""
@@ -118,5 +121,7 @@ def report_html(figures: Sequence[go.Figure], *, title: str, notes: Sequence[str
     ]
     for number, figure in enumerate(figures):
         figure.update_yaxes(automargin=True)  # as in the studio, whose theme does it: margins leave no room for numbers
-        parts.append(figure.to_html(full_html=False, include_plotlyjs=number == 0, default_width="100%"))
+        parts.append(
+            figure.to_html(full_html=False, include_plotlyjs=number == 0, default_width="100%", config=_WITHOUT_UPLOAD)
+        )
     return "".join([*parts, "</body></html>"])

@@ -79,6 +79,7 @@ def test_the_report_needs_nothing_from_outside(results):
     assert "@@" not in page.split("</script>", 1)[1]  # all of the frame is filled in
     own = page.replace(page[page.index("<script>") : page.index("</script>")], "")  # all but Plotly itself
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", own) and "Plotly.react" in own
+    assert "showSendToCloud: false" in own, "no button that uploads a chart"
     assert len(page) > 3_000_000  # Plotly is inside
     assert own.count("data:image/jpeg;base64,") >= 3  # a strip of the clip, and worst frames of two methods
     for heading in (

@@ -69,8 +69,9 @@ class Chart {
     this.said.textContent = "";
     Object.assign(figure.layout, { template: template(this.root), autosize: true, height: this.tall() });
     const larger = { name: "larger", title: "Full screen", icon: LARGER, click: () => this.larger() };
-    figure.config = { displaylogo: false, scrollZoom: data.wheel, displayModeBar: data.tools && "hover",
-      modeBarButtonsToAdd: [larger] };
+    // By default plotly.js 4 offers to upload a chart to a service of its makers.
+    figure.config = { displaylogo: false, showSendToCloud: false, plotlyServerURL: "", scrollZoom: data.wheel,
+      displayModeBar: data.tools && "hover", modeBarButtonsToAdd: [larger] };
     await globalThis.Plotly.react(this.plot, figure);
     if (this.listens) return;
     this.listens = true;

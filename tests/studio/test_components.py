@@ -283,6 +283,10 @@ def test_a_click_on_a_chart_goes_to_the_frame(page, served, finished_run):
     assert page.evaluate("document.querySelector('.js-plotly-plot').draws") == 1, "drawn once for a frame"
     assert page.evaluate("one => one === document.querySelector('.js-plotly-plot')", own), "and in the same place"
 
+    buttons = page.locator(".st-key-pose_chart .modebar-btn")
+    titles = [one.get_attribute("data-title") for one in buttons.all()]
+    assert "Full screen" in titles and not any("hare" in title for title in titles), "nothing is uploaded anywhere"
+
     # The legend works, and the theme is the page's.
     page.locator(".st-key-pose_chart .legendtoggle").first.click(delay=20)
     page.wait_for_function(

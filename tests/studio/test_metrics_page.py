@@ -108,6 +108,7 @@ def test_exports_can_be_read_again(two):
 def test_the_page_to_take_away_stands_by_itself(two):
     page = report_html([scores_figure(two, ["ssim"])], title="<T>", notes=["n & m"], table=summary_csv(two))
     assert "<script src=" not in page and "Plotly.newPlot" in page
+    assert '"showSendToCloud": false' in page, "no button that uploads a chart"
     assert "&lt;T&gt;" in page and "n &amp; m" in page and "<td>&lt;c&gt;</td>" in page
     assert page.partition("</table>")[0].count("<td>") == 2 * 4, "a comma in a name makes no new cell"
 

@@ -61,7 +61,7 @@ function dress() {
   ink = shade("--ink"), line = shade("--line");
   plain = { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 12 } };
 }
-const quiet = { displaylogo: false, responsive: true };
+const quiet = { displaylogo: false, showSendToCloud: false, responsive: true };  // no button that uploads a chart
 
 function overview() {
   const columns = 4, rows = Math.ceil(data.columns.length / columns);
