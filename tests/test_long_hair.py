@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 from builders import face, placed
+from skimage.color import rgb2lab
 
 from visiongen.flow import GRID
 from visiongen.landmarks import FACE_OVAL
-from visiongen.long_hair import long_hair
+from visiongen.long_hair import _cielab, long_hair
 from visiongen.pose import fit_head
 from visiongen.skull import Skull
 
@@ -49,6 +50,11 @@ def head(right: float, left: float, colour: tuple[int, int, int]) -> tuple[np.nd
 def test_hair_is_found_where_it_hangs(colour, right, left):
     picture, matte = head(right, left, colour)
     assert long_hair(picture, SOURCE, matte) == pytest.approx((float(right == LONG), float(left == LONG)), abs=0.05)
+
+
+def test_colours_are_cielabs():
+    colours = np.random.default_rng(0).uniform(0, 1, (50, 3)).astype(np.float32)
+    np.testing.assert_allclose(_cielab(colours), rgb2lab(colours), atol=0.1)
 
 
 def test_a_wall_of_the_hairs_colour_is_no_hair():

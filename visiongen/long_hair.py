@@ -21,6 +21,8 @@ _UP, _OUT, _BESIDE = (0.1, 0.16, 0.22, 0.28), (0.05, 0.1, 0.15, 0.22, 0.3), (0.0
 """Face widths above, at the temples and beside ear and jaw at which is looked."""
 _FINE = 128
 """Side of a picture in which single hairs are no longer seen."""
+_XYZ_FROM_RGB = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+"""IEC 61966-2-1, linear sRGB."""
 _APART, _LIKE = 12.0, 22.0
 """Differences in CIELAB: what is nearer to the skin than the first is no hair, what is farther from all hair than the second
 is something else. Skin and hair vary by about as much over a head."""
@@ -43,7 +45,7 @@ def long_hair(crop: np.ndarray, source: np.ndarray, matte: np.ndarray) -> tuple[
         matte: (G, G) in [0, 1], the person.
     """
     small = cv2.resize(crop, (_FINE, _FINE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    colours = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 0.8), cv2.COLOR_RGB2LAB)
+    small = cv2.GaussianBlur(small, (0, 0), 0.8)
     points = np.asarray(source, np.float64)[:, :2]
     across = points[454] - points[234]
     width = float(np.linalg.norm(across))
@@ -54,17 +56,17 @@ def long_hair(crop: np.ndarray, source: np.ndarray, matte: np.ndarray) -> tuple[
     def beyond(marks: tuple[int, ...], way: np.ndarray, distances: tuple[float, ...]) -> np.ndarray:
         return (points[list(marks), None] + np.array(distances)[:, None] * width * way).reshape(-1, 2)
 
-    skin = _sampled(colours, points[list(_SKIN)])
+    skin = _cielab(_sampled(small, points[list(_SKIN)]))
     skin = skin[np.linalg.norm(skin - np.median(skin, axis=0), axis=1) < _ODD]
     right_temple, left_temple = _TEMPLES
     above = [beyond(_ABOVE, up, _UP), beyond(right_temple, -left, _OUT), beyond(left_temple, left, _OUT)]
-    hair = _of_person(colours, matte, np.concatenate(above))[0]
+    hair = _of_person(small, matte, np.concatenate(above))[0]
     hair = hair[_distance(hair, skin, nearest=1) > _APART] if len(skin) and len(hair) else hair[:0]
     if len(hair) < _FEWEST:
         return 0.0, 0.0
 
     def hidden(marks: tuple[int, ...], way: np.ndarray) -> float:
-        seen, person = _of_person(colours, matte, beyond(marks, way, _BESIDE))
+        seen, person = _of_person(small, matte, beyond(marks, way, _BESIDE))
         to_hair = _distance(seen, hair)
         return float(((to_hair < _distance(seen, skin)) & (to_hair < _LIKE)).sum()) / len(person)
 
@@ -73,10 +75,10 @@ def long_hair(crop: np.ndarray, source: np.ndarray, matte: np.ndarray) -> tuple[
     return float(rising(right_share, _SHARE)), float(rising(left_share, _SHARE))
 
 
-def _of_person(colours: np.ndarray, matte: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Colours (M, 3) at those of points (N, 2), crop units, that are a person's, and (N,) bool which are."""
+def _of_person(picture: np.ndarray, matte: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """CIELAB (M, 3) at those of points (N, 2), crop units, that are a person's, and (N,) bool which are."""
     person = ((points > 0) & (points < 1)).all(-1) & (_sampled(np.float32(matte), points) > _PERSON)
-    return _sampled(colours, points[person]).reshape(-1, 3), person
+    return _cielab(_sampled(picture, points[person])), person
 
 
 def _sampled(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -85,6 +87,16 @@ def _sampled(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     if not len(points):
         return np.empty((0, *picture.shape[2:]), np.float32)
     return cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+
+
+def _cielab(colours: np.ndarray) -> np.ndarray:
+    """CIELAB (N, 3) of sRGB (N, 3) in [0, 1], D65. OpenCV makes tables before it converts its first colour, which would keep
+    the first frame waiting for a tenth of a second."""
+    linear = np.where(colours > 0.04045, ((colours + 0.055) / 1.055) ** 2.4, colours / 12.92)
+    tristimulus = linear @ _XYZ_FROM_RGB.T / _XYZ_FROM_RGB.sum(1)
+    root = np.where(tristimulus > 0.008856, np.cbrt(tristimulus), 7.787 * tristimulus + 16 / 116)
+    x, y, z = root.T
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
 def _distance(colours: np.ndarray, others: np.ndarray, nearest: int = 2) -> np.ndarray:
