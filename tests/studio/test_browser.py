@@ -121,7 +121,8 @@ def test_from_uploads_to_a_film(page, clip, tmp_path):
     upload(page, "driving", clip, f"clip.mp4: {FRAMES} of {FRAMES} frames")
     upload(page, "portrait", sample("cartoon.png"), "cartoon.png, 640")
     page.locator(".st-key-consent label").first.click()
-    page.locator(".st-key-render button:not([disabled])").wait_for()  # heard: a list that is open would be closed by that
+    # Heard: a list that is open would be closed by that.
+    page.locator(".st-key-render button:not([disabled])").wait_for()
     page.locator(".st-key-generator").get_by_role("combobox").click()
     page.get_by_role("option", name="warp", exact=True).click()
     page.locator(".st-key-preview_slot img").wait_for()
