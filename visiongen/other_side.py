@@ -40,6 +40,8 @@ _OVER_THE_MIDLINE = (-0.05, 0.1)
 _MOST_LIGHT, _MOST_COLOUR = 0.7, 0.15
 """Largest logarithm of a difference in light, and of one in a single channel beyond it, in odds of white, that is made up for:
 larger ones are hair on the one side and skin on the other."""
+_NEITHER = 4.0
+"""Levels from black and from white within which odds say little."""
 _NEAR_AND_FAR = ((4.0, 1.0), (10.0, 0.05), (25.0, 0.002))
 """Cells over which the light is averaged, and the weights: near known skin it is that skin's, far from it what is left."""
 
@@ -140,9 +142,10 @@ def _light(frame: np.ndarray, image: np.ndarray, revealed: Revealed) -> np.ndarr
     """(G, G, 3) float32 factor of the odds of white, x / (255 - x), that gives the mirror image the light of the frame, from
     where both are known outward. A plain factor of two would burn out what is bright already."""
     ours, theirs = (
-        cv2.resize(x, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32) + 4 for x in (frame, image)
+        cv2.resize(x, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32) for x in (frame, image)
     )
-    difference = np.log(ours * (264 - theirs) / (theirs * (264 - ours)))
+    ours, theirs = ((x + _NEITHER) / (255 - x + _NEITHER) for x in (ours, theirs))
+    difference = np.log(ours / theirs)
     grey = difference.mean(-1, keepdims=True)
     colour = np.clip(difference - grey, -_MOST_COLOUR, _MOST_COLOUR)
     difference = (np.clip(grey, -_MOST_LIGHT, _MOST_LIGHT) + colour) * revealed.known[..., None]
