@@ -164,3 +164,14 @@ def test_behind_the_corners_of_the_jaw_there_is_neck_unless_hair_hangs_there():
         assert depth(bare, corner) < 0.5 * depth(bare, ear)
         assert depth(hidden, corner) > 0.8 * depth(hidden, ear)
         assert depth(bare, ear) == pytest.approx(depth(hidden, ear))
+
+
+def test_long_hair_is_before_the_back_of_the_head_already():
+    bare, hidden = (Skull(head(), hair=hair) for hair in ((0.0, 0.0), (1.0, 1.0)))
+
+    def reach(skull: Skull) -> float:
+        """From the silhouette above to the farthest point behind it, face widths."""
+        top = 468 + len(FACE_OVAL) + FACE_OVAL.index(10)
+        return float(skull.vertices[:, 2].max() - skull.vertices[top, 2]) / skull.face_width
+
+    assert 0.2 < reach(hidden) < 0.9 * reach(bare)

@@ -45,6 +45,8 @@ _OUT = (0.5, 1.0)
 _BEHIND = ((0.04, 0.06, 0.15), (0.16, 0.45, 0.3), (0.5, 0.72, 0.3), (0.97, 0.78, 0.3))
 """Rings behind the silhouette: share of the way to the head's axis, depth behind the silhouette, and where the portrait
 shows their colour, as a share of the way from the silhouette back to the oval."""
+_HAIR_BEFORE = 0.45
+"""Share of that depth which long hair, whose silhouette is the portrait's, has before the head already."""
 _HAIR = 0.45
 """Behind the head there is hair: its colours come from no lower than this, of 1 (straight up); ears are below."""
 _FAIRLY_FAR, _JAW, _AT_THE_JAW = (12.0, 28.0), (0.1, 0.4), 1.4
@@ -211,10 +213,10 @@ class Skull:
         """(rings, 36, 3) from the oval to every ring, head frame, of a silhouette at `reach` (36,)."""
         free = _directions()[2]
         out = [self._outward(share, reach) for share in _OUT]
-        edge = self._oval + out[-1]
+        edge, less = self._oval + out[-1], np.multiply.outer(1 - _HAIR_BEFORE * self._hair, [0, 0, 1])
         axis = np.array([0.5 * (edge[:, 0].min() + edge[:, 0].max()), edge[free > 0.5, 1].mean(), edge[:, 2].mean()])
         behind = [
-            out[-1] + free[:, None] * (inward * (axis - edge) + [0, 0, depth])  # no skull behind the neck
+            out[-1] + free[:, None] * (inward * (axis - edge) + depth * less)  # no skull behind the neck
             for inward, depth, _ in _BEHIND
         ]
         return np.stack([*out, *behind])
