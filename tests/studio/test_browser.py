@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
+from lists import pick
 from started import started_studio
 
 from studio.store import Store
@@ -121,10 +122,7 @@ def test_from_uploads_to_a_film(page, clip, tmp_path):
     upload(page, "driving", clip, f"clip.mp4: {FRAMES} of {FRAMES} frames")
     upload(page, "portrait", sample("cartoon.png"), "cartoon.png, 640")
     page.locator(".st-key-consent label").first.click()
-    # Heard: a list that is open would be closed by that.
-    page.locator(".st-key-render button:not([disabled])").wait_for()
-    page.locator(".st-key-generator").get_by_role("combobox").click()
-    page.get_by_role("option", name="warp", exact=True).click()
+    pick(page, "generator", "warp")
     page.locator(".st-key-preview_slot img").wait_for()
 
     # The charts grow while it renders.

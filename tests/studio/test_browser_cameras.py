@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from lists import pick
 from started import started_studio
 
 from studio.live_pictures import jpeg_of
@@ -77,8 +78,7 @@ def test_a_camera_gives_portrait_and_driving_clip(page, tmp_path):
 
     # Both together make a film.
     page.locator(".st-key-consent label").first.click()
-    page.locator(".st-key-generator").get_by_role("combobox").click()
-    page.get_by_role("option", name="warp", exact=True).click()
+    pick(page, "generator", "warp")
     page.locator(".st-key-render button:not([disabled])").click()
     page.locator(MP4).wait_for()
     (run,) = Store(tmp_path / "data").runs()

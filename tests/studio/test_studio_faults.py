@@ -16,6 +16,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from lists import pick
 from renders import ROOT, sample_settings, wait_for
 from started import started_studio
 
@@ -363,8 +364,7 @@ def test_two_people_render_and_close_their_browsers(tmp_path):
             page = context.new_page()
             page.set_default_timeout(240_000)
             page.goto(server.address)
-            page.locator(".st-key-generator").get_by_role("combobox").click()
-            page.get_by_role("option", name="warp", exact=True).click()
+            pick(page, "generator", "warp")
             page.locator(".st-key-render button:not([disabled])").click()
             until(lambda: len(store().runs()) == number)  # noqa: B023 - called at once
             kept.append((context.storage_state(), page.url))
