@@ -3,7 +3,8 @@
     python docs/measure_studio.py [--repeats 5] [--live-seconds 20]
 
 A studio of its own on this machine, the system's Chromium without a window, 1440 x 900. **First paint**: from asking for the
-address until the browser paints the first content, and until the Render button can be seen; a new browser profile each time.
+address until the browser paints the first content, and until the Render button can be seen; a new browser profile each time;
+for scale, the same of a page of Streamlit's with one button and nothing else.
 **Page switch**: from the click in the navigation until the last change of what the page shows, after which it has its own
 address, nothing runs any more and nothing changed for 300 ms; every page, first and second visit. (Not counted: Streamlit's
 sign that something runs, which stays on screen for another 200 ms when all is there, and the clocks of players.)
@@ -118,9 +119,14 @@ async (seconds) => {
 """
 
 
+BARE = """import streamlit as st
+st.button("Render", key="render")
+"""
+
+
 @contextlib.contextmanager
-def studio(folder: Path) -> Iterator[str]:
-    """The address of a studio of its own."""
+def studio(folder: Path, app: Path = HERE.parent / "studio" / "app.py") -> Iterator[str]:
+    """The address of a studio of its own, or of another application of Streamlit's."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -129,7 +135,7 @@ def studio(folder: Path) -> Iterator[str]:
         "-m",
         "streamlit",
         "run",
-        str(HERE.parent / "studio" / "app.py"),
+        str(app),
         "--server.port",
         str(port),
     ]
@@ -168,6 +174,15 @@ def first_paint(browser: Browser, address: str, repeats: int) -> tuple[list[floa
         paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"))
         context.close()
     return paints, usable
+
+
+def first_paint_of_a_button(browser: Browser, folder: Path, repeats: int) -> tuple[float, float]:
+    """What of the first paint is Streamlit's: medians of both for a page of one button."""
+    app = folder / "bare.py"
+    app.write_text(BARE, encoding="utf-8")
+    with studio(folder, app) as address:
+        paints, usable = first_paint(browser, address, repeats)
+    return statistics.median(paints[1:]), statistics.median(usable[1:])
 
 
 def rendered(page: Page, address: str) -> None:
@@ -292,6 +307,7 @@ def main() -> None:
         folder = Path(name)
         browser = starter.chromium.launch(executable_path=program, args=["--no-sandbox"])
         paints, usable = first_paint(browser, address, asked.repeats)
+        bare_paint, bare_usable = first_paint_of_a_button(browser, folder, asked.repeats)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(120_000)
         rendered(page, address)
@@ -313,7 +329,9 @@ def main() -> None:
         "|---|---|---|",
         f"| first paint, median of {asked.repeats} (first visit of a fresh studio) | < 2 s | "
         f"{statistics.median(paints[1:]):.2f} s ({paints[0]:.2f} s) |",
+        f"| the same of a page with one button | | {bare_paint:.2f} s |",
         f"| Render button there | | {statistics.median(usable[1:]):.2f} s ({usable[0]:.2f} s) |",
+        f"| the same of a page with one button | | {bare_usable:.2f} s |",
         f"| page switch, second visit, median of {len(pages)} pages (worst: {worst}) | < 0.5 s | "
         f"{statistics.median(seconds):.2f} s ({max(seconds):.2f} s) |",
         f"| page switch, first visit | | {statistics.median(firsts):.2f} s ({max(firsts):.2f} s) |",

@@ -14,6 +14,7 @@ import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
 from studio import plotly_script  # noqa: E402
+from studio.fetched import Fetched  # noqa: E402
 from studio.first_paint import FirstPaint  # noqa: E402
 from studio.gate import Gate  # noqa: E402
 from studio.headers import SecurityHeaders  # noqa: E402
@@ -33,5 +34,5 @@ send_at_once()
 app = st.App(
     FOLDER / "main.py",
     routes=_routes(),
-    middleware=[Middleware(SecurityHeaders), Middleware(Gate), Middleware(FirstPaint)],
+    middleware=[Middleware(SecurityHeaders), Middleware(Gate), Middleware(Fetched), Middleware(FirstPaint)],
 )

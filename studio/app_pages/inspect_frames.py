@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
 from studio.components.scrubber import publish, scrubber
 from studio.empty_page import Example, empty_page
+from studio.fetched import wait_until_fetched
 from studio.frame_pack import frame_pack
 from studio.inspect_data import RunData, described, marks, panels, run_data
 from studio.inspect_views import LANDMARKS, MESH_CHART, VIEWS, draw, follow, keep_camera
@@ -14,6 +17,8 @@ from studio.session import open_page
 
 # Key in the session's state: the frame that is looked at, shared with other pages. (A string here would be shown.)
 _FRAME = "frame"
+_LONGEST_WAIT = 0.3
+"""s for the browser to show the frames before it gets the rest of the page, which keeps it busy as long."""
 
 
 def _prepare_films(data: RunData) -> None:
@@ -30,22 +35,26 @@ def _prepare_films(data: RunData) -> None:
 
 def _show(data: RunData) -> None:
     _prepare_films(data)
-    files = publish(panels(data), key="scrubber")
-    found = marks(data.run, data.frames)
     st.session_state[_FRAME] = min(max(int(st.session_state.get(_FRAME) or 0), 0), data.frames - 1)
-
+    files = publish(panels(data), frame=st.session_state[_FRAME], key="scrubber")
+    found = marks(data.run, data.frames)
+    is_new = True
     st.session_state.setdefault("inspect_view", next(iter(VIEWS)))
 
     @st.fragment
     def looking() -> None:
+        nonlocal is_new
         frame = st.session_state[_FRAME]
-        view = st.session_state["inspect_view"]
+        view, sent = st.session_state["inspect_view"], time.monotonic()
         scrubber(
             files, frames=data.frames, frame=frame, fps=data.run.fps, marks=found,
             chosen=st.session_state.get(LANDMARKS, ()) if view == "Trajectories" else (),
             on_frame=lambda one: st.session_state.update({_FRAME: one}), on_landmark=_follow,
-            space=MESH_CHART, on_camera=keep_camera, key="scrubber",
+            space=MESH_CHART, on_camera=keep_camera, is_new=is_new, key="scrubber",
         )  # fmt: skip
+        if is_new:
+            wait_until_fetched(files.address, since=sent, at_most=_LONGEST_WAIT)
+            is_new = False
         view = st.segmented_control(
             "Look at", list(VIEWS), key="inspect_view", required=True,
             label_visibility="collapsed", persist_state="session", width="stretch",

@@ -7,6 +7,7 @@ class Scrubber {
     this.zoom = "face";
     this.panels = [];
     this.points = new Uint16Array(0);
+    this.edges = new Uint16Array(0);
     this.frame = 0;
     this.direction = 1;
     this.draws = 0;
@@ -70,28 +71,44 @@ class Scrubber {
     this.shown = shown;
     for (const panel of this.panels) panel.frames?.close();
     this.find(".problem").hidden = true;
-    this.points = new Uint16Array(0);
-    this.panels = this.data.panels.map((layout) => new Panel({ ...layout, tracks: [], origin: null }, this));
-    this.resized = true;
     this.sight = globalThis.visiongenFramesSeen = new Promise((done) => { this.seen = done; }); // charts wait for it
+    // What was sent along is seen before anything more is fetched; where nothing is drawn, in a tab behind others, a second.
+    this.begun = this.data.first ? Promise.race([this.sight, new Promise((done) => setTimeout(done, 1000))]) : Promise.resolve();
+    this.makePanels();
+    this.resized = true;
     // First what is seen: frames to come are decoded when the page stands.
     this.ahead = false;
     const rested = () => { this.ahead = true; this.later(); };
     window.requestIdleCallback ? requestIdleCallback(rested, { timeout: 1000 }) : setTimeout(rested, 300);
     this.find(".panels").replaceChildren(...this.panels.map((panel) => panel.figure));
-    fetch(this.address(this.data.points)).then((response) => {
+    this.begun.then(() => fetch(this.address(this.data.points))).then((response) => {
       if (!response.ok) throw new Error(`the server answered ${response.status}`);
       return response.arrayBuffer();
     }).then((buffer) => {
       if (this.shown !== shown) return;
       this.points = new Uint16Array(buffer);
+      this.placedFrame = undefined; // all are
+      const { at, length } = this.data.edges;
+      this.edges = this.points.subarray(at, at + length);
       this.panels.forEach((panel, number) => {
         Object.assign(panel.layout, this.data.panels[number]);
-        panel.box = undefined;
         panel.writeCaption();
       });
       this.later();
     }).catch((error) => this.complain("The landmarks", error));
+  }
+
+  /** As far as the page has been told: with the first frame where it was, which is seen before anything is fetched. */
+  makePanels() {
+    const { first, panels } = this.data;
+    this.points = new Uint16Array(first ? bytesOf(first.points).buffer : 0);
+    this.placedFrame = first ? first.frame : -1;
+    let at = 0;
+    const place = (track) => ({ ...track, frames: 1, at: (at += POINTS) - POINTS });
+    this.panels = panels.map((layout, number) => new Panel(
+      { ...layout, tracks: first ? layout.tracks.map(place) : [], origin: null }, this,
+      first?.pictures[number] && { frame: first.frame, jpeg: bytesOf(first.pictures[number]) },
+    ));
   }
 
   complain(what, error) {
@@ -240,11 +257,12 @@ class Scrubber {
     this.find(".clock").textContent = `${this.frame} / ${this.data.frames - 1} · ${seconds} s`;
     this.root.dataset.frame = this.frame;
     this.root.dataset.draws = ++this.draws;
-    if (this.points.length && this.panels.every((panel) => panel.frames ? panel.frames.last : panel.still?.complete ?? true)) {
+    const placed = this.points.length && (this.placedFrame ?? this.frame) === this.frame;
+    if (placed && this.panels.every((panel) => panel.frames ? panel.frames.last : panel.still?.complete ?? true)) {
       this.root.dataset.seen = this.frame;
       this.seen();
     }
-    const ready = this.points.length && this.panels.every((panel) => panel.frames ? panel.frames.whole : panel.still?.complete ?? true);
+    const ready = this.placedFrame === undefined && this.panels.every((panel) => panel.frames ? panel.frames.whole : panel.still?.complete ?? true);
     this.root.dataset.state = ready ? "ready" : "loading";
   }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -55,6 +56,10 @@ class ScrubberFiles:
     """What the browser fetches: the layout as JSON values, and where the arrays and frames are."""
 
     layout: Mapping[str, Any]
+    address: str
+    """Of the arrays, which the browser fetches when it has shown what is seen first."""
+    first: Mapping[str, Any]
+    """What is seen first, so that the page has not to fetch it: a frame's number, JPEGs and points (base64)."""
 
 
 def encoded(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -69,6 +74,43 @@ def encoded(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     np.rint(np.clip(codes, 0, MISSING - 1, out=codes), out=codes)
     codes[missing] = MISSING
     return codes.astype("<u2")
+
+
+def face_box(panel: Panel) -> list[float] | None:
+    """Left, top, right and bottom of a square round the face in all frames, with some air, in shares of the picture; None
+    where no face is seen."""
+    height, width = panel.size
+    seen = [points[..., :2].reshape(-1, 2) for points in panel.tracks.values()]
+    points = np.concatenate([*seen, np.empty((0, 2))]) / [width, height]
+    points = np.clip(points[np.isfinite(points).all(-1)], _LOW, _HIGH)
+    if not len(points):
+        return None
+    low, high = points.min(0), points.max(0)
+    if (high <= low).any():
+        return None
+    ratio = height / width
+    side = min(1.2 * max((high[0] - low[0]) / ratio, high[1] - low[1]), 1 / ratio, 1.0)
+    extent = np.array([side * ratio, side])
+    corner = np.clip((low + high - extent) / 2, 0, 1 - extent)
+    return [*corner.tolist(), *(corner + extent).tolist()]
+
+
+def _as_text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def first_sight(panels: Sequence[Panel], frame: int) -> dict[str, Any]:
+    """Pictures of a frame (None: not from a film) and its points, one panel's tracks behind another's."""
+    codes = [
+        encoded(points[min(frame, len(points) - 1)] if points.ndim == 3 else points, panel.size)
+        for panel in panels
+        for points in panel.tracks.values()
+    ]
+    return {
+        "frame": frame,
+        "pictures": [_as_text(panel.frames.jpeg(frame)) if panel.frames else None for panel in panels],
+        "points": _as_text(b"".join(one.tobytes() for one in codes)),
+    }
 
 
 def packed(panels: Sequence[Panel]) -> tuple[list[dict[str, Any]], bytes]:
@@ -93,22 +135,27 @@ def packed(panels: Sequence[Panel]) -> tuple[list[dict[str, Any]], bytes]:
                 "label": panel.label,
                 "ratio": panel.size[1] / panel.size[0],
                 "tracks": tracks,
+                "box": face_box(panel),
                 "origin": None if panel.origin is None else keep(encoded(panel.origin, panel.size)),
             }
         )
     return layout, np.concatenate([*parts, np.zeros(0, "<u2")]).astype("<u2").tobytes()
 
 
-def publish(panels: Sequence[Panel], *, key: str) -> ScrubberFiles:
-    """Hands the panels' files to the page. Call it outside of the fragment that shows the scrubber: reading and
-    hashing the frames is then done once, not at every frame the user stops at."""
+def publish(panels: Sequence[Panel], *, frame: int = 0, key: str) -> ScrubberFiles:
+    """Hands the panels' files to the page, which shows `frame` first. Call it outside of the fragment that shows the
+    scrubber: reading and hashing the frames is then done once, not at every frame the user stops at."""
     layout, points = packed(panels)
+    edges = mesh_edges().astype("<u2")
     for number, (entry, panel) in enumerate(zip(layout, panels, strict=True)):
         source = panel.frames.path if panel.frames else panel.picture
         media_type = AS_IT_IS if panel.frames else None
         entry["film"] = panel.frames is not None
         entry["url"] = media_url(source, place=f"{key}-{number}", media_type=media_type) if source else None
-    return ScrubberFiles(layout={"panels": layout, "points": media_url(points, place=f"{key}-points")})
+    address = media_url(points + edges.tobytes(), place=f"{key}-points")
+    places = {"at": len(points) // edges.itemsize, "length": edges.size}
+    told = {"panels": layout, "points": address, "edges": places}
+    return ScrubberFiles(layout=told, address=address, first=first_sight(panels, frame))
 
 
 def scrubber(
@@ -123,6 +170,7 @@ def scrubber(
     on_landmark: Callable[[int], None] | None = None,
     space: str = "",
     on_camera: Callable[[Any], None] | None = None,
+    is_new: bool = True,
     key: str,
 ) -> None:
     """Shows the panels and lets the user go through their frames. Nothing goes to the server while that happens: where
@@ -139,6 +187,7 @@ def scrubber(
         on_landmark: Called with the number of a landmark that was clicked.
         space: Key of a Plotly chart in space that is drawn anew for every frame, where the page has one.
         on_camera: Called before `on_frame` with what that chart's camera was (unchecked: it comes from the browser).
+        is_new: The page has to be told what is seen first; it knows that when only the fragment is drawn again.
         key: Unique on the page.
     """
 
@@ -156,6 +205,7 @@ def scrubber(
 
     data = {
         **files.layout,
+        "first": files.first if is_new else None,
         "frames": frames,
         "frame": min(max(frame, 0), frames - 1),
         "fps": float(fps),
@@ -166,7 +216,6 @@ def scrubber(
         "regions": [
             {"name": one.name, "label": one.label, "colour": one.colour, "points": one.points} for one in regions()
         ],
-        "edges": mesh_edges().ravel().tolist(),
     }
     component("scrubber", scripts=("after_input", "scrubber_frames", "scrubber_panel"))(
         key=key, data=data, on_frame_change=moved, on_landmark_change=clicked

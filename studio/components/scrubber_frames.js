@@ -1,15 +1,20 @@
 // Frame by frame through films with landmarks over them. Frames arrive as one file of JPEGs (see frame_pack.py) and are
 // decoded when they are wanted; points arrive as uint16 codes (see scrubber.py).
 const MISSING = 65535;
+const POINTS = 2 * 478; // codes of a face
 const KEPT = 48; // decoded frames of a film, about 0.9 MB each
 const AHEAD = 5;
 // What was fetched last: a page that is opened again shows it at once. Not of this script, of which every page has its own.
 const FILMS = 4;
 const films = (globalThis.visiongenFilms ??= new Map()); // address -> JPEGs
 
-/** The frames of one film, decoded when wanted; `changed` is called when one is ready. */
+const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+/** The frames of one film, decoded when wanted; `changed` is called when one is ready. `first` is known
+ * already, and the others are fetched when `begun`. */
 class Frames {
-  constructor(url, changed, failed) {
+  constructor(url, first, begun, changed, failed) {
+    this.arrived = 0;
     this.jpegs = []; // a Blob is made of one when it is wanted: of all of them at once, it takes as long as drawing a page
     this.decoded = new Map();
     this.busy = new Set();
@@ -17,9 +22,15 @@ class Frames {
     this.stop = new AbortController();
     const known = films.get(url);
     if (known) {
-      [this.jpegs, this.whole] = [known, true];
+      [this.jpegs, this.arrived, this.whole] = [known, known.length, true];
       changed();
-    } else this.read(url).catch((error) => { if (error.name !== "AbortError") failed(error); });
+      return;
+    }
+    if (first) {
+      this.jpegs[first.frame] = first.jpeg;
+      this.want(first.frame);
+    }
+    begun.then(() => this.read(url)).catch((error) => { if (error.name !== "AbortError") failed(error); });
   }
 
   async read(url) {
@@ -37,7 +48,7 @@ class Frames {
       const view = new DataView(bytes.buffer);
       while (at + 4 <= bytes.length && at + 4 + view.getUint32(at, true) <= bytes.length) {
         const length = view.getUint32(at, true);
-        this.jpegs.push(bytes.subarray(at + 4, at + 4 + length));
+        this.jpegs[this.arrived++] = bytes.subarray(at + 4, at + 4 + length);
         at += 4 + length;
       }
       rest = bytes.slice(at);
@@ -49,8 +60,9 @@ class Frames {
     this.changed();
   }
 
-  /** The frame as a picture, or what was shown last until it is decoded. */
-  at(frame) {
+  /** The frame as a picture, or what was shown last until it is decoded; until it has come, the last one that has. */
+  at(wanted) {
+    const frame = this.jpegs[wanted] ? wanted : Math.min(wanted, Math.max(this.arrived - 1, 0));
     const found = this.decoded.get(frame);
     if (found) {
       this.decoded.delete(frame);

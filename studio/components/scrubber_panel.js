@@ -2,7 +2,7 @@ const NEAR = 12; // px: how near to a landmark a pointer must be
 
 /** One canvas with its picture, landmarks, mesh and motion. */
 class Panel {
-  constructor(layout, owner) {
+  constructor(layout, owner, first) {
     this.layout = layout;
     this.owner = owner;
     this.figure = document.createElement("figure");
@@ -15,7 +15,7 @@ class Panel {
     this.context = this.canvas.getContext("2d", { alpha: false });
     const wake = () => owner.later();
     if (layout.url && layout.film) {
-      this.frames = new Frames(owner.address(layout.url), wake, (error) => owner.complain(layout.label, error));
+      this.frames = new Frames(owner.address(layout.url), first, owner.begun, wake, (error) => owner.complain(layout.label, error));
     } else if (layout.url) {
       this.still = new Image();
       this.still.onload = wake;
@@ -38,30 +38,7 @@ class Panel {
   }
 
   /** [x0, y0, x1, y1] in shares of the picture: what is shown of it. */
-  view() {
-    if (this.owner.zoom === "all" || !this.layout.tracks.length) return [0, 0, 1, 1];
-    this.box ??= this.faceBox();
-    return this.box;
-  }
-
-  faceBox() {
-    const points = this.owner.points;
-    let [x0, y0, x1, y1] = [1, 1, 0, 0];
-    for (const track of this.layout.tracks) for (let i = 0; i < track.frames * 478; i++) {
-      const at = track.at + 2 * i;
-      if (points[at] === MISSING) continue;
-      const x = points[at] / (MISSING - 1) * 2 - 0.5, y = points[at + 1] / (MISSING - 1) * 2 - 0.5;
-      x0 = Math.min(x0, x); x1 = Math.max(x1, x); y0 = Math.min(y0, y); y1 = Math.max(y1, y);
-    }
-    if (x1 <= x0 || y1 <= y0) return [0, 0, 1, 1];
-    // A square round it with some air, moved into the picture.
-    const ratio = this.layout.ratio;
-    const side = Math.min(1.2 * Math.max((x1 - x0) * ratio, y1 - y0), ratio, 1);
-    const [width, height] = [side / ratio, side];
-    const left = Math.min(Math.max((x0 + x1 - width) / 2, 0), 1 - width);
-    const top = Math.min(Math.max((y0 + y1 - height) / 2, 0), 1 - height);
-    return [left, top, left + width, top + height];
-  }
+  view() { return (this.owner.zoom === "face" && this.layout.box) || [0, 0, 1, 1]; }
 
   fit() {
     const [x0, y0, x1, y1] = this.view();
@@ -81,7 +58,7 @@ class Panel {
   placed(at) {
     const [x0, y0, x1, y1] = this.view();
     const points = this.owner.points;
-    const result = new Float32Array(2 * 478);
+    const result = new Float32Array(POINTS);
     const step = 2 / (MISSING - 1);
     for (let i = 0; i < 478; i++) {
       const code = points[at + 2 * i];
@@ -93,7 +70,7 @@ class Panel {
 
   track(number, frame) {
     const track = this.layout.tracks[number];
-    return track && this.placed(track.at + 2 * 478 * Math.min(frame, track.frames - 1));
+    return track && this.placed(track.at + POINTS * Math.min(frame, track.frames - 1));
   }
 
   draw(frame) {
@@ -102,7 +79,7 @@ class Panel {
     const { width, height } = canvas;
     context.fillStyle = "#14171c";
     context.fillRect(0, 0, width, height);
-    const picture = this.frames ? this.frames.at(Math.min(frame, Math.max(this.frames.jpegs.length - 1, 0))) : this.still;
+    const picture = this.frames ? this.frames.at(frame) : this.still;
     if (picture && owner.layers.picture && (picture.complete ?? true)) {
       const [x0, y0, x1, y1] = this.view();
       const [w, h] = [picture.naturalWidth ?? picture.width, picture.naturalHeight ?? picture.height];
@@ -137,7 +114,7 @@ class Panel {
   }
 
   drawMesh(place) {
-    const { edges } = this.owner.data;
+    const { edges } = this.owner;
     this.context.strokeStyle = "rgba(255, 255, 255, 0.42)";
     this.context.lineWidth = 0.7 * this.dense;
     this.context.beginPath();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import os
 import re
@@ -16,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-from studio.components.scrubber import MISSING, Panel, encoded, packed
+from studio.components.scrubber import MISSING, Panel, encoded, face_box, first_sight, packed
 from studio.frame_pack import frame_pack, prepare_packs
 from studio.regions import mesh_edges, region_of, regions
 from studio.store import DATA_VARIABLE
@@ -80,6 +81,43 @@ def test_the_layout_says_where_every_track_is():
         assert np.allclose(decoded(part, (100, 80)), points[..., :2], atol=0.01)
     assert layout[0]["origin"] is None
     assert layout[1]["ratio"] == pytest.approx(0.8)
+
+
+def test_the_box_holds_the_face_of_every_frame_and_is_a_square_of_the_picture():
+    rng = np.random.default_rng(2)
+    for height, width in ((100, 300), (300, 100), (256, 256)):
+        centre = rng.uniform([0.3 * width, 0.3 * height], [0.7 * width, 0.7 * height])
+        reach = 0.2 * min(height, width)
+        film = centre + rng.uniform(-reach, reach, (5, 478, 2))
+        film[3] = np.nan
+        panel = Panel(label="Result", size=(height, width), tracks={"wanted": film, "found": film[:1]})
+        left, top, right, bottom = face_box(panel)
+        assert 0 <= left < right <= 1 + 1e-9 and 0 <= top < bottom <= 1 + 1e-9
+        assert (right - left) * width == pytest.approx((bottom - top) * height)
+        low, high = np.nanmin(film, (0, 1)), np.nanmax(film, (0, 1))
+        assert (low >= [left * width, top * height]).all() and (high <= [right * width, bottom * height]).all()
+
+
+def test_a_panel_without_a_face_is_shown_whole():
+    unseen = np.full((4, 478, 3), np.nan)
+    assert face_box(Panel(label="Driver", size=(90, 160), tracks={"seen": unseen})) is None
+    assert face_box(Panel(label="Driver", size=(90, 160))) is None
+
+
+def test_what_is_seen_first_is_the_frame_that_was_asked_for(tmp_path):
+    rng = np.random.default_rng(3)
+    points, still = rng.uniform(0, 90, (7, 478, 3)), rng.uniform(0, 90, (478, 3))
+    pack = frame_pack(film(tmp_path / "film.mp4", num_frames=7))
+    panels = [
+        Panel(label="Portrait", size=(100, 80), tracks={"portrait": still}),
+        Panel(label="Result", size=(100, 80), frames=pack, tracks={"wanted": points, "found": points + 1}),
+    ]
+    first = first_sight(panels, 4)
+    assert first["frame"] == 4 and first["pictures"][0] is None
+    assert base64.b64decode(first["pictures"][1]) == pack.jpeg(4)
+    codes = np.frombuffer(base64.b64decode(first["points"]), "<u2").reshape(3, 478, 2)
+    for found, wanted in zip(codes, (still, points[4], points[4] + 1), strict=True):
+        assert np.allclose(decoded(found, (100, 80)), wanted[:, :2], atol=0.01)
 
 
 def test_five_hundred_frames_are_small_enough_to_send_at_once():
