@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -51,41 +51,71 @@ def _clickable(figure: go.Figure, label: str, key: str) -> None:
 
 
 def _track(data: RunData, key: str, *, label: str = "Landmarks") -> str:
-    names = data.names
-    if st.session_state.get(key) not in names:
-        st.session_state[key] = next(iter(names))
-    return st.segmented_control(label, list(names), format_func=names.get, key=key, required=True, **_KEEP)
+    _known_track(data, key)
+    return st.segmented_control(label, list(data.names), format_func=data.names.get, key=key, required=True, **_KEEP)
+
+
+def _known_track(data: RunData, key: str) -> str:
+    """The track that is chosen, or the first one where that has none of this name."""
+    if st.session_state.get(key) not in data.names:
+        st.session_state[key] = next(iter(data.names))
+    return st.session_state[key]
+
+
+def _vectors_state(data: RunData) -> tuple[str, str]:
+    """What is not chosen yet in the view of vectors is chosen; gives the track, and the key of its threshold."""
+    track = _known_track(data, "vectors_track")
+    least = f"vectors_least_{track}"
+    first = {"vectors_by": "region", "vectors_regions": [region.name for region in regions()], least: 0.0,
+             "vectors_magnify": 1.0, "vectors_picture": True}  # fmt: skip
+    for key, value in first.items():
+        st.session_state.setdefault(key, value)
+    return track, least
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _vectors_json(
+    run_id: str, track: str, frame: int, by: str, threshold: float, shown: Sequence[str], magnify: float, ground: bool,
+    _data: RunData,
+) -> str:  # fmt: skip
+    figure = vectors_figure(
+        _data.tracks[track][frame], _data.reference(track), size=_data.size(track),
+        picture=_data.under(track, frame) if ground else None, colour_by=by, threshold=threshold, shown=shown,
+        magnify=magnify, most=float(np.nanmax(_data.moved[track])),
+    )  # fmt: skip
+    return figure.to_json(validate=False)
+
+
+def _vectors_figure(data: RunData, frame: int) -> str:
+    track, least = _vectors_state(data)
+    keys = ("vectors_by", least, "vectors_regions", "vectors_magnify", "vectors_picture")
+    return _vectors_json(data.run.id, track, frame, *(st.session_state[key] for key in keys), data)
 
 
 def vectors(data: RunData, frame: int) -> None:
     """An arrow per landmark."""
+    track, least = _vectors_state(data)
+    longest = float(np.nanmax(data.moved[track]))
+    labels = {region.name: region.label for region in regions()}
     controls, view = st.columns([1, 2.6])
     with controls:
-        track = _track(data, "vectors_track")
-        by = st.segmented_control(
-            "Colour by", ["region", "magnitude"], key="vectors_by", default="region", required=True, **_KEEP
+        _track(data, "vectors_track")
+        st.segmented_control("Colour by", ["region", "magnitude"], key="vectors_by", required=True, **_KEEP)
+        st.pills(
+            "Regions", list(labels), format_func=labels.get, selection_mode="multi", key="vectors_regions", **_KEEP
         )
-        labels = {region.name: region.label for region in regions()}
-        shown = st.pills("Regions", list(labels), format_func=labels.get, selection_mode="multi", default=list(labels),
-                         key="vectors_regions", **_KEEP)  # fmt: skip
-        longest = float(np.nanmax(data.moved[track]))
-        threshold = st.slider("Leave out arrows shorter than, px", 0.0, max(round(longest, 1), 1.0), 0.0, step=0.1,
-                              key=f"vectors_least_{track}", help="Hides what moved less.", **_KEEP)  # fmt: skip
-        magnify = st.slider("Draw arrows longer by", 1.0, 10.0, 1.0, step=0.5, format="%.1f×", key="vectors_magnify",
-                            help="Small movements become visible; the numbers stay true.", **_KEEP)  # fmt: skip
-        ground = st.toggle("Picture under the arrows", value=True, key="vectors_picture", **_KEEP)
+        st.slider("Leave out arrows shorter than, px", 0.0, max(round(longest, 1), 1.0), step=0.1, key=least,
+                  help="Hides what moved less.", **_KEEP)  # fmt: skip
+        st.slider("Draw arrows longer by", 1.0, 10.0, step=0.5, format="%.1f×", key="vectors_magnify",
+                  help="Small movements become visible; the numbers stay true.", **_KEEP)  # fmt: skip
+        st.toggle("Picture under the arrows", key="vectors_picture", **_KEEP)
         here = data.moved[track][frame]
         if np.isfinite(here).any():
             st.caption(
                 f"Mean {np.nanmean(here):.1f} px, longest {np.nanmax(here):.1f} px; in the whole clip {longest:.1f} px."
             )
     with view:
-        figure = vectors_figure(
-            data.tracks[track][frame], data.reference(track), size=data.size(track),
-            picture=data.under(track, frame) if ground else None, colour_by=by, threshold=threshold, shown=shown,
-            magnify=magnify, most=longest,
-        )  # fmt: skip
-        chart(figure, label="Motion vectors", key="vectors_chart", wheel=True)
+        chart(_vectors_figure(data, frame), label="Motion vectors", key="vectors_chart", wheel=True)
         start = "the portrait" if track != "driving" else "the first frame with a face"
         st.caption(f"From where a landmark is in {start} to where it is in this frame.")
 
@@ -286,6 +316,12 @@ VIEWS: dict[str, Callable[[RunData, int], None]] = {
     "Quality": quality,
 }
 """Title -> what draws it."""
+
+
+def begin(name: str, data: RunData, frame: int) -> None:
+    """Makes what takes longest in the view that is opened first, while the browser is busy with the frames."""
+    if VIEWS[name] is vectors:
+        _vectors_figure(data, frame)
 
 
 def draw(name: str, data: RunData, frame: int) -> None:

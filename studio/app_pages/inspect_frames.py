@@ -11,7 +11,7 @@ from studio.empty_page import Example, empty_page
 from studio.fetched import wait_until_fetched
 from studio.frame_pack import frame_pack
 from studio.inspect_data import RunData, described, marks, panels, run_data
-from studio.inspect_views import LANDMARKS, MESH_CHART, VIEWS, draw, follow, keep_camera
+from studio.inspect_views import LANDMARKS, MESH_CHART, VIEWS, begin, draw, follow, keep_camera
 from studio.run_choice import choose_current_run, inspectable_runs
 from studio.session import open_page
 
@@ -53,6 +53,7 @@ def _show(data: RunData) -> None:
             space=MESH_CHART, on_camera=keep_camera, is_new=is_new, key="scrubber",
         )  # fmt: skip
         if is_new:
+            begin(view, data, frame)
             wait_until_fetched(files.address, since=sent, at_most=_LONGEST_WAIT)
             is_new = False
         view = st.segmented_control(

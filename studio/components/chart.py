@@ -12,7 +12,7 @@ from studio.plotly_script import PATH
 
 
 def chart(
-    figure: go.Figure,
+    figure: go.Figure | str,
     *,
     label: str,
     key: str,
@@ -26,7 +26,7 @@ def chart(
     Streamlit's own chart draws everything twice, and its script is read by the browser before what the page shows first.
 
     Args:
-        figure: Its layout tells the height.
+        figure: Or its JSON. Its layout tells the height.
         label: What it shows, for those who do not see it.
         key: Unique on the page.
         on_click: Called with the number in the custom data of a point that was clicked.
@@ -41,7 +41,7 @@ def chart(
             on_click(int(value))
 
     data = {
-        "figure": figure.to_json(validate=False),
+        "figure": figure if isinstance(figure, str) else figure.to_json(validate=False),
         "label": label,
         "script": PATH,
         "clicks": on_click is not None,

@@ -74,12 +74,13 @@ class Scrubber {
     this.sight = globalThis.visiongenFramesSeen = new Promise((done) => { this.seen = done; }); // charts wait for it
     // What was sent along is seen before anything more is fetched; where nothing is drawn, in a tab behind others, a second.
     this.begun = this.data.first ? Promise.race([this.sight, new Promise((done) => setTimeout(done, 1000))]) : Promise.resolve();
+    // First what is seen: frames to come are fetched and decoded when the page stands.
+    this.ahead = false;
+    this.rested = this.begun.then(() => new Promise((done) => {
+      window.requestIdleCallback ? requestIdleCallback(done, { timeout: 1000 }) : setTimeout(done, 300);
+    })).then(() => { this.ahead = true; this.later(); });
     this.makePanels();
     this.resized = true;
-    // First what is seen: frames to come are decoded when the page stands.
-    this.ahead = false;
-    const rested = () => { this.ahead = true; this.later(); };
-    window.requestIdleCallback ? requestIdleCallback(rested, { timeout: 1000 }) : setTimeout(rested, 300);
     this.find(".panels").replaceChildren(...this.panels.map((panel) => panel.figure));
     this.begun.then(() => fetch(this.address(this.data.points))).then((response) => {
       if (!response.ok) throw new Error(`the server answered ${response.status}`);

@@ -11,9 +11,9 @@ const films = (globalThis.visiongenFilms ??= new Map()); // address -> JPEGs
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 /** The frames of one film, decoded when wanted; `changed` is called when one is ready. `first` is known
- * already, and the others are fetched when `begun`. */
+ * already, and the others are fetched when the page has `rested`. */
 class Frames {
-  constructor(url, first, begun, changed, failed) {
+  constructor(url, first, rested, changed, failed) {
     this.arrived = 0;
     this.jpegs = []; // a Blob is made of one when it is wanted: of all of them at once, it takes as long as drawing a page
     this.decoded = new Map();
@@ -30,7 +30,7 @@ class Frames {
       this.jpegs[first.frame] = first.jpeg;
       this.want(first.frame);
     }
-    begun.then(() => this.read(url)).catch((error) => { if (error.name !== "AbortError") failed(error); });
+    (first ? rested : Promise.resolve()).then(() => this.read(url)).catch((error) => { if (error.name !== "AbortError") failed(error); });
   }
 
   async read(url) {

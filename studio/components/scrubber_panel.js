@@ -15,7 +15,7 @@ class Panel {
     this.context = this.canvas.getContext("2d", { alpha: false });
     const wake = () => owner.later();
     if (layout.url && layout.film) {
-      this.frames = new Frames(owner.address(layout.url), first, owner.begun, wake, (error) => owner.complain(layout.label, error));
+      this.frames = new Frames(owner.address(layout.url), first, owner.rested, wake, (error) => owner.complain(layout.label, error));
     } else if (layout.url) {
       this.still = new Image();
       this.still.onload = wake;
