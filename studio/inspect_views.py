@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -70,7 +71,14 @@ def _vectors_state(data: RunData) -> tuple[str, str]:
              "vectors_magnify": 1.0, "vectors_picture": True}  # fmt: skip
     for key, value in first.items():
         st.session_state.setdefault(key, value)
+    if st.session_state[least] > (most := _longest_step(data, track)):  # was chosen for another run
+        st.session_state[least] = most
     return track, least
+
+
+def _longest_step(data: RunData, track: str) -> float:
+    """End of the scale of thresholds, px."""
+    return max(round(float(np.nanmax(data.moved[track])), 1), 1.0)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -104,7 +112,7 @@ def vectors(data: RunData, frame: int) -> None:
         st.pills(
             "Regions", list(labels), format_func=labels.get, selection_mode="multi", key="vectors_regions", **_KEEP
         )
-        st.slider("Leave out arrows shorter than, px", 0.0, max(round(longest, 1), 1.0), step=0.1, key=least,
+        st.slider("Leave out arrows shorter than, px", 0.0, _longest_step(data, track), step=0.1, key=least,
                   help="Hides what moved less.", **_KEEP)  # fmt: skip
         st.slider("Draw arrows longer by", 1.0, 10.0, step=0.5, format="%.1f×", key="vectors_magnify",
                   help="Small movements become visible; the numbers stay true.", **_KEEP)  # fmt: skip
@@ -321,7 +329,8 @@ VIEWS: dict[str, Callable[[RunData, int], None]] = {
 def begin(name: str, data: RunData, frame: int) -> None:
     """Makes what takes longest in the view that is opened first, while the browser is busy with the frames."""
     if VIEWS[name] is vectors:
-        _vectors_figure(data, frame)
+        with contextlib.suppress(VisionGenError):  # `draw` meets it again, and tells it
+            _vectors_figure(data, frame)
 
 
 def draw(name: str, data: RunData, frame: int) -> None:

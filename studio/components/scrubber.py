@@ -15,6 +15,7 @@ import streamlit as st
 from studio.components.assets import AS_IT_IS, component, media_url
 from studio.frame_pack import FramePack
 from studio.regions import mesh_edges, regions
+from visiongen.errors import MediaError
 
 MISSING = 65535
 """Code of a point that was not seen."""
@@ -99,8 +100,15 @@ def _as_text(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
+def _jpeg_text(pack: FramePack, frame: int) -> str | None:
+    try:
+        return _as_text(pack.jpeg(frame))
+    except MediaError:  # the browser fetches it like the others, and tells beside the others what is wrong
+        return None
+
+
 def first_sight(panels: Sequence[Panel], frame: int) -> dict[str, Any]:
-    """Pictures of a frame (None: not from a film) and its points, one panel's tracks behind another's."""
+    """Pictures of a frame (None: not from a film, or not to be read) and its points, one panel's tracks behind another's."""
     codes = [
         encoded(points[min(frame, len(points) - 1)] if points.ndim == 3 else points, panel.size)
         for panel in panels
@@ -108,7 +116,7 @@ def first_sight(panels: Sequence[Panel], frame: int) -> dict[str, Any]:
     ]
     return {
         "frame": frame,
-        "pictures": [_as_text(panel.frames.jpeg(frame)) if panel.frames else None for panel in panels],
+        "pictures": [_jpeg_text(panel.frames, frame) if panel.frames else None for panel in panels],
         "points": _as_text(b"".join(one.tobytes() for one in codes)),
     }
 

@@ -118,6 +118,8 @@ def test_what_is_seen_first_is_the_frame_that_was_asked_for(tmp_path):
     codes = np.frombuffer(base64.b64decode(first["points"]), "<u2").reshape(3, 478, 2)
     for found, wanted in zip(codes, (still, points[4], points[4] + 1), strict=True):
         assert np.allclose(decoded(found, (100, 80)), wanted[:, :2], atol=0.01)
+    pack.path.unlink()
+    assert first_sight(panels, 4)["pictures"] == [None, None], "the page lives on"
 
 
 def test_five_hundred_frames_are_small_enough_to_send_at_once():

@@ -57,6 +57,13 @@ def test_every_view_draws(studio, finished_run, view):
     assert len(shown_charts(app)) == (2 if view == "Dense motion" else 1)
 
 
+def test_a_threshold_that_was_chosen_for_another_run_is_kept_within_this_one(studio, finished_run):
+    app = studio(PAGE, run=finished_run.id, vectors_least_target=1e6)
+    assert not problems(app)
+    slider = app.slider(key="vectors_least_target")
+    assert slider.value == slider.max
+
+
 def test_the_side_a_face_is_seen_from_stays_from_frame_to_frame(studio, finished_run):
     app = studio(PAGE, run=finished_run.id, inspect_view="3D face", frame=5)
     app.selectbox(key="mesh_seen_from").select("above").run()
