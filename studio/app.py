@@ -14,6 +14,7 @@ import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
 from studio import plotly_script  # noqa: E402
+from studio.answers import keep_answers  # noqa: E402
 from studio.fetched import Fetched  # noqa: E402
 from studio.first_paint import FirstPaint  # noqa: E402
 from studio.gate import Gate  # noqa: E402
@@ -31,6 +32,7 @@ def _routes() -> list:
 
 
 send_at_once()
+keep_answers()
 app = st.App(
     FOLDER / "main.py",
     routes=_routes(),

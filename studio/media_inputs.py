@@ -16,6 +16,7 @@ from studio.components.piece import piece_player
 from studio.components.recorder import recorder
 from studio.session import get_queue, get_store, session_id
 from studio.settings import with_name
+from studio.taken import take
 from studio.uploads import (
     MAX_PICTURE_BYTES,
     MAX_VIDEO_BYTES,
@@ -76,9 +77,9 @@ def _differs(slot: str, source: str, name: str) -> bool:
 
 
 def _set_portrait(portrait: PortraitFile) -> None:
-    st.session_state["portrait"] = portrait
     st.session_state["face"] = 0
     st.session_state["portrait_problem"] = ""
+    st.session_state["portrait"] = portrait  # last: until then this is done again
 
 
 def _uploaded_portrait() -> None:
@@ -97,20 +98,25 @@ def _photographed() -> None:
 
 def _take(slot: str, given: Any, source: str, add: Callable[..., Any], name: str = "") -> None:
     """Keeps what a widget gives, once, under its own name or another one."""
-    if given is None or st.session_state.get(f"{slot}_taken") == given.file_id:
-        return
-    st.session_state[f"{slot}_taken"] = given.file_id
-    _keep(slot, given.getvalue(), name or given.name, source, add)
+    if given is not None:
+        _keep(slot, given.file_id, given.getvalue, name or given.name, source, add)
 
 
-def _keep(slot: str, data: bytes, name: str, source: str, add: Callable[..., Any]) -> None:
-    try:
+def _keep(slot: str, file_id: str, data: Callable[[], bytes], name: str, source: str, add: Callable[..., Any]) -> None:
+    store, session, ask = get_store(), session_id(), get_queue().ask
+
+    def added() -> Any:
         with st.spinner("Looking at the file …"):
-            kept = add(data, name, store=get_store(), session=session_id(), ask=get_queue().ask, source=source)
-    except VisionGenError as error:
-        st.session_state[f"{slot}_problem"] = str(error)
+            return add(data(), name, store=store, session=session, ask=ask, source=source)
+
+    taken = take(slot, f"{source} {file_id}", added)
+    if taken.is_used:
         return
-    (_set_portrait if slot == "portrait" else set_driving)(kept)
+    if taken.problem:
+        st.session_state[f"{slot}_problem"] = taken.problem
+    else:
+        (_set_portrait if slot == "portrait" else set_driving)(taken.kept)
+    taken.is_used = True
 
 
 def _frame_of_clip() -> None:
@@ -213,11 +219,11 @@ def driving_card() -> tuple[DrivingFile | None, float, float | None]:
 
 def set_driving(driving: DrivingFile, start: float = 0.0, end: float | None = None) -> None:
     """Makes a clip the one that drives; `start` and `end` of its piece, s."""
-    st.session_state["driving"] = driving
     st.session_state["driving_problem"] = ""
     st.session_state["piece"] = (start, driving.seconds if end is None else min(end, driving.seconds))
     st.session_state["preview_frame"] = 0
     st.session_state["portrait_time"] = 0.0
+    st.session_state["driving"] = driving  # last: until then this is done again
 
 
 def _sample_clip() -> None:
@@ -247,9 +253,8 @@ def _recorded() -> None:
     except VisionGenError as error:
         st.session_state["driving_problem"] = str(error)
         return
-    if given is not None and st.session_state.get("driving_recorded") != given.number:
-        st.session_state["driving_recorded"] = given.number
-        _keep("driving", given.data, f"recording{given.ending}", "record", add_driving)
+    if given is not None:
+        _keep("driving", given.number, lambda: given.data, f"recording{given.ending}", "record", add_driving)
 
 
 def _piece(driving: DrivingFile) -> tuple[float, float | None]:

@@ -19,6 +19,7 @@ from studio.restoring import RESTORE
 from studio.result_view import show_warnings
 from studio.session import get_queue, get_store, open_page, remember_run, session_id
 from studio.store import ACTIVE, Run
+from studio.taken import take
 from studio.uploads import forget_session
 from visiongen.errors import VisionGenError
 from visiongen.media import read_picture
@@ -144,19 +145,23 @@ def project_bytes(run_ids: list[str]) -> Callable[[], bytes]:
 def take_project() -> None:
     """Adds the runs of an uploaded project, once."""
     given = st.file_uploader("Project file", type=["zip"], key="project_upload", max_upload_size=200)
-    if given is None or st.session_state.get("project_taken") == given.file_id:
+    if given is None:
         return
-    st.session_state["project_taken"] = given.file_id
-    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
-        file.write(given.getbuffer())
-        file.flush()
-        try:
-            added = get_store().import_project(Path(file.name), session_id())
-        except VisionGenError as error:
-            st.error(str(error))
-            return
-    st.toast(f"{len(added)} run{'s' * (len(added) != 1)} added.")
-    st.rerun()
+    store, session = get_store(), session_id()
+
+    def added() -> int:
+        with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+            file.write(given.getbuffer())
+            file.flush()
+            return len(store.import_project(Path(file.name), session))
+
+    taken = take("project", given.file_id, added)
+    if taken.problem:
+        st.error(taken.problem)
+    elif not taken.is_used:
+        taken.is_used = True
+        st.toast(f"{taken.kept} run{'s' * (taken.kept != 1)} added.")
+        st.rerun()
 
 
 def toolbar(runs: list[Run]) -> None:

@@ -14,9 +14,9 @@ from studio.result_view import show_warnings
 from studio.session import components, get_queue, get_store, open_page, session_id
 from studio.settings import Settings, part_of
 from studio.store import Run
+from studio.taken import take
 from studio.uploads import MAX_PICTURE_BYTES, PICTURES, SAMPLE_PORTRAITS, add_portrait, sample_portrait
 from visiongen import MotionSettings
-from visiongen.errors import VisionGenError
 from visiongen.media import read_picture
 
 _SIZES = (192, 256, 384, 512)
@@ -46,14 +46,16 @@ def _portrait() -> tuple[str, str, int] | None:
         return kept.path, kept.name, int(state.get("face") or 0)
     given = st.file_uploader("Picture of a face", type=[one[1:] for one in PICTURES], key="live.upload",
                              max_upload_size=MAX_PICTURE_BYTES >> 20)  # fmt: skip
-    if given is not None and state.get("live.taken") != given.file_id:
-        try:
-            state["live.uploaded"] = add_portrait(
-                given.getvalue(), given.name, store=get_store(), session=session_id(), ask=get_queue().ask
-            )
-            state["live.taken"] = given.file_id
-        except VisionGenError as error:
-            st.error(str(error))
+    if given is not None:
+        store, session, ask = get_store(), session_id(), get_queue().ask
+        taken = take("live", given.file_id, lambda: add_portrait(
+            given.getvalue(), given.name, store=store, session=session, ask=ask
+        ))  # fmt: skip
+        if taken.problem:
+            st.error(taken.problem)
+        elif not taken.is_used:
+            state["live.uploaded"] = taken.kept
+            taken.is_used = True
     uploaded = state.get("live.uploaded")
     return (uploaded.path, uploaded.name, 0) if uploaded is not None else None
 
