@@ -74,7 +74,7 @@ new Promise((done) => {
     const link = links.find((one) => one.textContent.includes('Inspect'));
     if (!clicked && first && link && now > first.startTime + WAIT) { clicked = now; link.click(); }
     if (clicked && inside('.scrubber[data-seen]')) found.usable ??= (now - clicked) / 1000;
-    if (clicked && document.querySelector('.st-key-vectors_picture')) found.controls ??= (now - clicked) / 1000;
+    if (clicked && document.querySelector('[class*=st-key-vectors_details]')) found.controls ??= (now - clicked) / 1000;
     if (clicked && document.querySelector('.st-key-vectors_chart .main-svg')) found.chart ??= (now - clicked) / 1000;
     if (found.usable && found.chart) done([found.usable, found.controls, found.chart]); else requestAnimationFrame(look);
   };

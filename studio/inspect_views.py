@@ -104,19 +104,13 @@ def vectors(data: RunData, frame: int) -> None:
     """An arrow per landmark."""
     track, least = _vectors_state(data)
     longest = float(np.nanmax(data.moved[track]))
-    labels = {region.name: region.label for region in regions()}
     controls, view = st.columns([1, 2.6])
     with controls:
         _track(data, "vectors_track")
         st.segmented_control("Colour by", ["region", "magnitude"], key="vectors_by", required=True, **_KEEP)
-        st.pills(
-            "Regions", list(labels), format_func=labels.get, selection_mode="multi", key="vectors_regions", **_KEEP
-        )
         st.slider("Leave out arrows shorter than, px", 0.0, _longest_step(data, track), step=0.1, key=least,
                   help="Hides what moved less.", **_KEEP)  # fmt: skip
-        st.slider("Draw arrows longer by", 1.0, 10.0, step=0.5, format="%.1f×", key="vectors_magnify",
-                  help="Small movements become visible; the numbers stay true.", **_KEEP)  # fmt: skip
-        st.toggle("Picture under the arrows", key="vectors_picture", **_KEEP)
+        _vectors_details()
         here = data.moved[track][frame]
         if np.isfinite(here).any():
             st.caption(
@@ -126,6 +120,21 @@ def vectors(data: RunData, frame: int) -> None:
         chart(_vectors_figure(data, frame), label="Motion vectors", key="vectors_chart", wheel=True)
         start = "the portrait" if track != "driving" else "the first frame with a face"
         st.caption(f"From where a landmark is in {start} to where it is in this frame.")
+
+
+def _vectors_details() -> None:
+    """What is changed less often, made when it is opened: the page is there sooner without it."""
+    details = st.expander("Regions, length, picture", key="vectors_details", on_change="rerun")
+    if not details.open:
+        return
+    labels = {region.name: region.label for region in regions()}
+    with details:
+        st.pills(
+            "Regions", list(labels), format_func=labels.get, selection_mode="multi", key="vectors_regions", **_KEEP
+        )
+        st.slider("Draw arrows longer by", 1.0, 10.0, step=0.5, format="%.1f×", key="vectors_magnify",
+                  help="Small movements become visible; the numbers stay true.", **_KEEP)  # fmt: skip
+        st.toggle("Picture under the arrows", key="vectors_picture", **_KEEP)
 
 
 def follow(landmark: int) -> None:
