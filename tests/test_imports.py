@@ -27,7 +27,7 @@ LAYERS = (
         "pose_limit",
         "retarget",
         "rasterise",
-        "long_hair",
+        "hair",
         "skull",
         "neck",
         "feature_maps",

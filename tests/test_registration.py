@@ -14,7 +14,7 @@ from visiongen.generators.driver import driver_frames, laid_over, resized
 from visiongen.generators.targets import source_landmarks
 from visiongen.pipeline import extract_motion, fit_motion, prepare_portrait, render
 from visiongen.plugins import choose, load
-from visiongen.registration import SIDE, likeness, measure, registered, trusted
+from visiongen.registration import SIDE, cleared, likeness, measure, registered, trusted
 from visiongen.retarget import MotionSettings
 from visiongen.samples import sample
 from visiongen.warping import resize_flow, warp
@@ -141,3 +141,22 @@ def test_a_motion_without_pixels_is_not_registered(clip_of_portrait):
     assert driver_frames(portrait, replace(motion, clip=None)) is None
     gone = replace(motion.clip, path=path.with_name("gone.mp4"))
     assert driver_frames(portrait, replace(motion, clip=gone)) is None
+
+
+def test_the_background_comes_into_sight_where_the_driver_shows_it_and_nowhere_else(scene):
+    picture, _, _ = scene
+    noise = np.random.default_rng(0).integers(0, 255, picture.shape, np.uint8)
+    layers = np.random.default_rng(1).random((5, GRID, GRID)).astype(np.float32)
+    shreds, inside = picture.copy(), (slice(None), slice(60, 90), slice(30, 60))
+    shreds[110:190, 50:130] = noise[110:190, 50:130]
+
+    made = cleared(layers, shreds, driver=picture, background=picture)
+    np.testing.assert_allclose(made[:, 60:90, 30:60][4], 1, atol=0.02)
+    np.testing.assert_allclose(made[inside][:4], 0, atol=0.02)
+    far = np.ones((GRID, GRID), bool)
+    far[50:100, 20:70] = False
+    np.testing.assert_allclose(made[:, far], layers[:, far])
+
+    # What is rendered fits; or the background fits no better.
+    for rendered, background in ((picture, noise), (picture, picture), (shreds, noise)):
+        np.testing.assert_allclose(cleared(layers, rendered, picture, background), layers)

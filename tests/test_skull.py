@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from builders import face, placed, rotation
 
+from visiongen.hair import Hair
 from visiongen.landmarks import FACE_OVAL, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from visiongen.pose import fit_head
 from visiongen.skull import Skull, triangles
@@ -152,7 +153,7 @@ def test_sides_of_a_face_that_turns_far_take_their_colours_from_farther_in():
 
 
 def test_behind_the_corners_of_the_jaw_there_is_neck_unless_hair_hangs_there():
-    bare, hidden = (Skull(head(), hair=hair) for hair in ((0.0, 0.0), (1.0, 1.0)))
+    bare, hidden = (Skull(head(), hair=Hair(hides)) for hides in ((0.0, 0.0), (1.0, 1.0)))
 
     def depth(skull: Skull, landmark: int) -> float:
         """Of the silhouette behind a landmark of the oval, face widths."""
@@ -167,7 +168,7 @@ def test_behind_the_corners_of_the_jaw_there_is_neck_unless_hair_hangs_there():
 
 
 def test_long_hair_is_before_the_back_of_the_head_already():
-    bare, hidden = (Skull(head(), hair=hair) for hair in ((0.0, 0.0), (1.0, 1.0)))
+    bare, hidden = (Skull(head(), hair=Hair(hides)) for hides in ((0.0, 0.0), (1.0, 1.0)))
 
     def reach(skull: Skull) -> float:
         """From the silhouette above to the farthest point behind it, face widths."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from visiongen.drawing import SUBPIXEL, fixed
 from visiongen.feature_maps import LEVELS, draw_features
+from visiongen.hair import NO_HAIR, Hair
 from visiongen.landmarks import FACE_OVAL, OUTER_LIPS
 from visiongen.mouth import lacking, opening
 from visiongen.neck import Neck
@@ -107,14 +108,14 @@ class MotionField:
         matte: np.ndarray | None = None,
         *,
         also: tuple[np.ndarray, np.ndarray] | None = None,
-        hair: tuple[float, float] = (0.0, 0.0),
+        hair: Hair = NO_HAIR,
     ) -> None:
         """
         Args:
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], the person: how far the head reaches beyond the face; None: as usual.
             also: Landmarks and matte of another view of the head, see `visiongen.skull.Skull`.
-            hair: How surely it hides ear and jaw, on the right and on the left, see `visiongen.long_hair`.
+            hair: The portrait's.
         """
         self.source = np.asarray(source, np.float64)
         self._skull = Skull(self.source, matte, also=also, hair=hair)

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from visiongen.flow import CANDIDATES, GRID, MAPS, DenseMotion, MotionField, pixel_centres
+from visiongen.hair import NO_HAIR, Hair
 from visiongen.pose import euler_angles, face_model, fit_head
 from visiongen.ramps import rising
 
@@ -60,12 +61,12 @@ class Revealed(NamedTuple):
 class OtherSide:
     """The mirror image of one portrait, and where it is needed."""
 
-    def __init__(self, source: np.ndarray, matte: np.ndarray, hair: tuple[float, float] = (0.0, 0.0)) -> None:
+    def __init__(self, source: np.ndarray, matte: np.ndarray, hair: Hair = NO_HAIR) -> None:
         """
         Args:
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], its person.
-            hair: See `visiongen.long_hair`.
+            hair: The portrait's.
         """
         self._source, self._matte, self._hair = np.asarray(source, np.float64), matte, hair
         self._yaw = _yaw(self._source)
@@ -76,7 +77,7 @@ class OtherSide:
         mirrored_matte = np.ascontiguousarray(self._matte[:, ::-1])
         # A wisp of hair on the side that is seen must not stand out on the other, where the portrait has none.
         return MotionField(
-            mirrored(self._source), mirrored_matte, also=(self._source, self._matte), hair=self._hair[::-1]
+            mirrored(self._source), mirrored_matte, also=(self._source, self._matte), hair=self._hair.mirrored()
         )
 
     def __call__(self, dense: DenseMotion, target: np.ndarray) -> Revealed | None:

@@ -24,6 +24,9 @@ SIDE = 256
 _GOOD, _BAD = 12.0, 36.0
 """Remaining difference of grey levels at which the measured motion is trusted wholly, and not at all."""
 _WINDOW = 9  # px, over which the difference is averaged
+_CLEARLY, _NEAR = 6.0, 5
+"""Levels by which the background must be more like the driving frame than what was rendered, and twice that to be sure; px over
+which that is averaged."""
 _STRAY = 0.055
 """In the face the mesh is right to a few pixels: what was measured further away than this (face widths) is trusted less, and
 at twice as much not at all."""
@@ -89,6 +92,31 @@ def trusted(measured: np.ndarray, portrait: np.ndarray, driver: np.ndarray) -> n
     difference = cv2.absdiff(_grey(driver), _grey(moved)).astype(np.float32)
     difference = cv2.resize(cv2.blur(difference, (_WINDOW, _WINDOW)), (GRID, GRID), interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(np.clip((_BAD - difference) / (_BAD - _GOOD), 0, 1), (0, 0), 1.5)
+
+
+def cleared(painted: np.ndarray, rendered: np.ndarray, driver: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """The layers of a frame, with the still background where the driving frame shows that nothing is before it.
+
+    Where a head has gone, flow has nothing to follow, and leaves shreds of hair and dark lines.
+
+    Args:
+        painted: (5, G, G), see `visiongen.generators.vae_gan.VaeGanGenerator.paint`.
+        rendered: (256, 256, 3) uint8, the frame that they make.
+        driver: (256, 256, 3) uint8, the driving frame.
+        background: (256, 256, 3) uint8, see `visiongen.background.still_background`.
+    """
+    now, then = (_apart(driver, picture) for picture in (rendered, background))
+    share = np.clip((now - then) / _CLEARLY - 1, 0, 1) * np.clip((_BAD - then) / (_BAD - _GOOD), 0, 1)
+    share = cv2.GaussianBlur(share, (0, 0), 1.0)
+    painted = painted * (1 - share)
+    painted[4] += share
+    return painted
+
+
+def _apart(driver: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """(G, G) float32, levels by which two pictures (256, 256, 3) differ around a cell."""
+    difference = cv2.absdiff(driver, picture).max(-1).astype(np.float32)
+    return cv2.resize(cv2.blur(difference, (_NEAR, _NEAR)), (GRID, GRID), interpolation=cv2.INTER_AREA)
 
 
 def _near_the_mesh(measured: np.ndarray, dense: DenseMotion) -> np.ndarray:

@@ -9,11 +9,13 @@ silhouette, mirrored inward.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 
 import cv2
 import numpy as np
 
+from visiongen.hair import NO_HAIR, Hair
 from visiongen.landmarks import FACE_OVAL, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from visiongen.pose import face_model, fit_head
 from visiongen.ramps import rising
@@ -28,8 +30,9 @@ _RIM = 0.05
 """The measured silhouette is drawn in by this, but by no more than a third: the rim of a matte is half background."""
 _WITHIN = 0.08
 """So far within the oval the matte has to say person."""
-_DEEP, _INWARD = 0.03, 0.25
-"""So deep within the person colours of a turned head's rim are taken, and from no farther inward than this."""
+_DEEP, _INWARD, _LOOSE = 0.03, 0.25, 0.06
+"""So deep within the person colours of a turned head's rim are taken, and from no farther inward than this; or, where the matte
+is loose, than that."""
 _SILHOUETTE_DEPTH = 0.3
 """How far behind the oval the head is widest."""
 _DEEP_EARS, _FACING = 1.15, (10.0, 25.0)
@@ -72,6 +75,8 @@ _PERSON = 0.7
 _SMOOTH, _DRAWN_IN = 2.5, 0.5
 """What sticks out of another view, smoothed over so many directions, is drawn in by this share: the silhouette of a turned
 head is partly what lies behind it, so neither view is quite right."""
+_BEYOND, _FEWEST = 0.15, 4
+"""Face widths out from the silhouette and back inward where hair is looked for, and how many of `_STEPS` must be hair."""
 _STEPS = 28
 """Steps at which the matte is looked at on a way."""
 
@@ -146,13 +151,13 @@ class Skull:
         matte: np.ndarray | None = None,
         *,
         also: tuple[np.ndarray, np.ndarray] | None = None,
-        hair: tuple[float, float] = (0.0, 0.0),
+        hair: Hair = NO_HAIR,
     ) -> None:
         """
         Args:
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], the person; None: a head of the usual size.
-            hair: See `visiongen.long_hair`.
+            hair: The portrait's.
             also: Landmarks and matte of another view of the same head: nothing may stick out of the person there either.
         """
         self.source = np.asarray(source, np.float64)
@@ -161,7 +166,7 @@ class Skull:
         self._oval = _into_head(self.source[list(FACE_OVAL)], *self._pose)
         aside = np.degrees(np.arccos(np.clip(self._pose[0][2, 2], -1, 1)))
         self._deep = _DEEP_EARS * float(np.interp(aside, _FACING, (1, 0)))
-        self._hair = np.where(_directions()[0][:, 0] < 0, *hair)
+        self._hair = np.where(_directions()[0][:, 0] < 0, *hair.hides)
         self._flat = 1 - (1 - _FLAT) * (1 - self._hair) * rising(_directions()[0][:, 1], _FLAT_JAW)
         self._offsets = self._rings(_directions()[1] if matte is None else self._reach(matte))
         if matte is not None:
@@ -171,7 +176,7 @@ class Skull:
             self._draw_in(also[1], pose)
         self.vertices = self.posed(self.source, *self._pose)
         """(N, 3) of the portrait itself, crop units."""
-        self._unseen = self._colours_of_the_unseen(matte) - self.vertices[:, :2]
+        self._unseen = self._colours_of_the_unseen(matte, hair) - self.vertices[:, :2]
         self._smooth_cheeks, self._clear_jaw = self._inward(), self._up_to_the_jaw()
         self._mouth_width = _mouth_width(self.source, self.face_width)
         self._corners_outward = self._beyond_the_corners()
@@ -264,22 +269,49 @@ class Skull:
         inside |= ~inside[0]  # where even the silhouette is no person, the matte says nothing
         behind[:] = np.take_along_axis(ways, _last(inside)[None, ..., None], axis=0)[0]
 
-    def _colours_of_the_unseen(self, matte: np.ndarray | None) -> np.ndarray:
+    def _colours_of_the_unseen(self, matte: np.ndarray | None, hair: Hair) -> np.ndarray:
         """(N, 2) where the colours of the vertices come from once the head has turned: of those that the portrait shows, from
         where they are, or from so far within that they are the person's; of those behind the head, from the hair above,
         mirrored inward."""
         flat = self.vertices[:, :2].copy()
         outline = self.silhouette(self.vertices)
-        edge, oval = outline[_hair_above()], self.source[list(FACE_OVAL), :2][_hair_above()]
         polygon = outline.astype(np.float32)
+        above = self._hair_places(matte, hair)
+        shown = []
         for number, (_, _, back) in enumerate(_BEHIND, len(_OUT)):
             ring = _ring(flat, number)
-            hidden = [cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in ring]
-            ring[hidden] = (edge + back * (oval - edge))[hidden]
+            hidden = np.array([cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in ring])
+            ring[hidden] = above(back)[_hair_above()][hidden]
+            shown.append(468 + number * len(FACE_OVAL) + np.flatnonzero(~hidden))
         if matte is not None:
-            rim = np.r_[_rim_of_face(), 468 : 468 + len(_OUT) * len(FACE_OVAL)]
-            flat[rim] = self._within_person(matte, flat[rim])
+            rim = np.concatenate([_rim_of_face(), np.arange(468, 468 + len(_OUT) * len(FACE_OVAL)), *shown])
+            flat[rim] = self._within_person(matte, flat[rim], hair)
         return flat
+
+    def _hair_places(self, matte: np.ndarray | None, hair: Hair) -> Callable[[float], np.ndarray]:
+        """Gives for a share of the way from the silhouette back to the oval the places (36, 2) of the hair there; where that is
+        forehead, some in the hair nearest to it."""
+        edge, oval = self.silhouette(self.vertices), self.source[list(FACE_OVAL), :2]
+        way = oval - edge
+        inward = way / np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9) * self.face_width
+        steps = np.linspace(-_BEYOND, _BEYOND, _STEPS)
+        ways = edge + steps[:, None, None] * inward
+        is_hair = hair.at(ways)
+        if matte is not None:
+            is_hair &= _person(matte, ways - _DEEP * inward)
+        first, count = np.argmax(is_hair, axis=0), is_hair.sum(0)
+        known = np.flatnonzero(count >= _FEWEST)
+        if not len(known):
+            return lambda back: edge + back * way
+        apart = np.abs(np.arange(len(edge))[:, None] - known)
+        nearest = known[np.argmin(np.minimum(apart, len(edge) - apart), axis=1)]
+
+        def places(back: float) -> np.ndarray:
+            usual = edge + back * way
+            step = np.interp(first + min(2 * back, 1) * (count - 1), np.arange(_STEPS), steps)
+            return np.where(hair.at(usual)[:, None], usual, (edge + step[:, None] * inward)[nearest])
+
+        return places
 
     def _inward(self) -> np.ndarray:
         """(N, 2) steps from the rim of the face inward, to where the portrait shows its skin less foreshortened."""
@@ -307,13 +339,15 @@ class Skull:
             steps[landmark], steps[mirror[landmark]] = share * across, -share * across
         return steps
 
-    def _within_person(self, matte: np.ndarray, points: np.ndarray) -> np.ndarray:
+    def _within_person(self, matte: np.ndarray, points: np.ndarray, hair: Hair) -> np.ndarray:
         """Points (N, 2) near the silhouette, crop units, each drawn inward until it is `_DEEP` within the person. A sliver of
         background at the rim of the face becomes a broad band when the head turns."""
         inward = self.source[list(FACE_OVAL), :2].mean(0) - points
         inward *= self.face_width / np.linalg.norm(inward, axis=1, keepdims=True)
         steps = np.linspace(0, _INWARD, _STEPS)[:, None, None]
         inside = _person(matte, points + (steps - _DEEP) * inward)
+        coloured = inside & (steps[..., 0] <= _LOOSE) & hair.or_skin_at(points + steps * inward)
+        inside = np.where(coloured.any(0), coloured, inside)
         found = np.where(inside.any(0), np.argmax(inside, axis=0), 0)
         return points + steps[found, :, 0] * inward
 

@@ -22,13 +22,13 @@ from visiongen.generators.matte import own_part, portrait_matte
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.parallel import in_order, meanwhile
 from visiongen.generators.targets import source_landmarks, target_landmarks
+from visiongen.hair import find_hair
 from visiongen.hookspecs import InnerMap
-from visiongen.long_hair import long_hair
 from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, Motion, Painting, PortraitCode, layers
 from visiongen.other_side import OtherSide
-from visiongen.registration import registered
+from visiongen.registration import cleared, registered
 
 _BATCH_PIXELS = 8 << 20
 """Of all frames of a batch, at the crop's resolution: composed one after the other, they wait for the last as pixels."""
@@ -111,7 +111,12 @@ class VaeGanGenerator:
                 "without_lines": prepared.composer.outlines(dense[i]),
                 "measured": i < len(seen),
             }
-            shift = correction(prepared.preview.frame(flow, layer, target, **given), target) if i < looks else None
+            shift = None
+            if i < looks:
+                small = prepared.preview.frame(flow, layer, target, **given)
+                shift = correction(small, target)
+                if i < len(seen):
+                    layer = cleared(layer, small, seen[i], prepared.small_background)
             prepared.composer.frame(flow, layer, target, **given, shift=shift, out=pixels[i])
         return FrameBatch(pixels=pixels, times=times)
 
@@ -203,7 +208,7 @@ class _PreparedPortrait:
         self.small = small = resized(portrait.crop, SIZE)
         matte = portrait_matte(portrait, GRID)
         with meanwhile(lambda: generator.encode(small, drawn_maps(self.source), matte)) as code:
-            hair = long_hair(small, self.source, matte)
+            hair = find_hair(small, self.source, matte)
             self.field = MotionField(self.source, matte, hair=hair)
             self.other_side = OtherSide(self.source, matte, hair)
             self._own = own_part(portrait, GRID)
@@ -222,4 +227,9 @@ class _PreparedPortrait:
         """Composes small frames to look at; most portraits never need it."""
         if self.portrait.crop.shape[0] == SIZE:
             return self.composer
-        return Composer(self.small, resized(self._background, SIZE), self.source)
+        return Composer(self.small, self.small_background, self.source)
+
+    @cached_property
+    def small_background(self) -> np.ndarray:
+        """(256, 256, 3) uint8, what stands still."""
+        return resized(self._background, SIZE)

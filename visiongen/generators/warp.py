@@ -12,7 +12,7 @@ from visiongen.eyes import with_exact_eyes
 from visiongen.flow import GRID, DenseMotion, MotionField
 from visiongen.generators.matte import portrait_matte
 from visiongen.generators.targets import source_landmarks, target_landmarks
-from visiongen.long_hair import long_hair
+from visiongen.hair import find_hair
 from visiongen.other_side import OtherSide, mirrored, show
 from visiongen.unseen import Unseen
 from visiongen.warping import resize_flow, warp
@@ -39,7 +39,7 @@ class _Warper:
     def __init__(self, portrait: Portrait) -> None:
         self._crop, self._source = portrait.crop, source_landmarks(portrait)
         matte = portrait_matte(portrait, GRID)
-        hair = long_hair(portrait.crop, self._source, matte)
+        hair = find_hair(portrait.crop, self._source, matte)
         self.field = MotionField(self._source, matte, hair=hair)
         self._other_side = OtherSide(self._source, matte, hair)
         self._unseen = Unseen(portrait.crop, self._source)

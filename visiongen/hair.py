@@ -1,10 +1,12 @@
-"""Hair that hangs down beside a face: seen by its colour.
+"""Hair: seen by its colour, which the hair above the forehead and at the temples tells.
 
-A head that turns shows what is beside its jaw. That is skin, unless hair hangs there and hides ear and jaw. The hair above the
-forehead and at the temples says which colour that is.
+A head that turns shows what is beside its jaw. That is skin, unless hair hangs there and hides ear and jaw. And it shows its
+back, which is hair; where the portrait has some depends on how high the forehead is.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -17,7 +19,7 @@ _ABOVE, _TEMPLES = (10, 109, 338, 67, 297), ((54, 21, 103, 162), (284, 251, 332,
 """Points of the oval above which, and beside which, there is hair."""
 _SKIN = (50, 280, 205, 425, 117, 346, 187, 411, 36, 266, 9, 151, 108, 337)
 """Points of cheeks and forehead."""
-_UP, _OUT, _BESIDE = (0.1, 0.16, 0.22, 0.28), (0.05, 0.1, 0.15, 0.22, 0.3), (0.03, 0.06, 0.1, 0.14, 0.18)
+_UP, _OUT, _BESIDE = (0.1, 0.16, 0.22, 0.28, 0.34, 0.4), (0.05, 0.1, 0.15, 0.22, 0.3), (0.03, 0.06, 0.1, 0.14, 0.18)
 """Face widths above, at the temples and beside ear and jaw at which is looked."""
 _FINE = 128
 """Side of a picture in which single hairs are no longer seen."""
@@ -32,12 +34,51 @@ _ODD = 25.0
 """Difference in CIELAB from the usual skin at which a sample is no skin: shadow, paint, or a lock of hair."""
 _PERSON = 0.7
 """The matte from which on a pixel is a person's."""
+_RIM = 5
+"""Cells of the matte, of which there are 128 in a row: so far round it, where hair and background mix, is no sample of hair."""
 _SHARE = (0.5, 0.8)
 """Share of the samples beside ear and jaw that are hair, at which it begins to count as hanging there, and does."""
 
 
-def long_hair(crop: np.ndarray, source: np.ndarray, matte: np.ndarray) -> tuple[float, float]:
-    """How surely hair hides ear and jaw, in [0, 1]: on the face's own right, and on its left.
+@dataclass(frozen=True, eq=False)
+class Hair:
+    """The hair of one portrait."""
+
+    hides: tuple[float, float] = (0.0, 0.0)
+    """How surely it hides ear and jaw, in [0, 1]: on the face's own right, and on its left."""
+    colours: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
+    """(N, 3) CIELAB of some of it; none where its colour is not known."""
+    skin: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
+    """(M, 3) CIELAB of the face."""
+    picture: np.ndarray = field(default_factory=lambda: np.zeros((1, 1, 3), np.float32))
+    """(s, s, 3) float32 RGB in [0, 1], the portrait in small."""
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """(...) bool: which of points (..., 2), crop units, show hair rather than skin, or anything else."""
+        if not len(self.colours):
+            return np.zeros(points.shape[:-1], bool)
+        return _is_hair(self._seen(points), self.colours, self.skin).reshape(points.shape[:-1])
+
+    def or_skin_at(self, points: np.ndarray) -> np.ndarray:
+        """(...) bool: which of points (..., 2), crop units, show hair or skin; all, where their colours are not known."""
+        if not len(self.colours):
+            return np.ones(points.shape[:-1], bool)
+        either = np.concatenate([self.colours, self.skin])
+        return (_distance(self._seen(points), either) < _LIKE).reshape(points.shape[:-1])
+
+    def _seen(self, points: np.ndarray) -> np.ndarray:
+        return _cielab(_sampled(self.picture, points.reshape(-1, 2)))
+
+    def mirrored(self) -> Hair:
+        """That of the mirrored picture."""
+        return replace(self, hides=self.hides[::-1], picture=np.ascontiguousarray(self.picture[:, ::-1]))
+
+
+NO_HAIR = Hair()
+
+
+def find_hair(crop: np.ndarray, source: np.ndarray, matte: np.ndarray) -> Hair:
+    """The hair of a portrait.
 
     Args:
         crop: (S, S, 3) uint8 RGB.
@@ -60,19 +101,26 @@ def long_hair(crop: np.ndarray, source: np.ndarray, matte: np.ndarray) -> tuple[
     skin = skin[np.linalg.norm(skin - np.median(skin, axis=0), axis=1) < _ODD]
     right_temple, left_temple = _TEMPLES
     above = [beyond(_ABOVE, up, _UP), beyond(right_temple, -left, _OUT), beyond(left_temple, left, _OUT)]
-    hair = _of_person(small, matte, np.concatenate(above))[0]
+    deep = cv2.erode(np.float32(matte), np.ones((_RIM, _RIM)))
+    hair = _of_person(small, deep, np.concatenate(above))[0]
     hair = hair[_distance(hair, skin, nearest=1) > _APART] if len(skin) and len(hair) else hair[:0]
     if len(hair) < _FEWEST:
-        return 0.0, 0.0
+        return NO_HAIR
 
     def hidden(marks: tuple[int, ...], way: np.ndarray) -> float:
         seen, person = _of_person(small, matte, beyond(marks, way, _BESIDE))
-        to_hair = _distance(seen, hair)
-        return float(((to_hair < _distance(seen, skin)) & (to_hair < _LIKE)).sum()) / len(person)
+        return float(_is_hair(seen, hair, skin).sum()) / len(person)
 
     sides = ((_RIGHT, -left), (_LEFT, left))
     right_share, left_share = (min(hidden(part, way) for part in parts) for parts, way in sides)
-    return float(rising(right_share, _SHARE)), float(rising(left_share, _SHARE))
+    hides = float(rising(right_share, _SHARE)), float(rising(left_share, _SHARE))
+    return Hair(hides, hair, skin, small)
+
+
+def _is_hair(seen: np.ndarray, hair: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """(N,) bool, which of colours (N, 3) are nearer to some hair's than to the skin's, and near; all CIELAB."""
+    to_hair = _distance(seen, hair)
+    return (to_hair < _distance(seen, skin)) & (to_hair < _LIKE)
 
 
 def _of_person(picture: np.ndarray, matte: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Hair that hangs beside a face is found by its colour, on the side where it hangs."""
+"""Hair is found by its colour: where it hangs beside a face, and what of a picture it is."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from builders import face, placed
 from skimage.color import rgb2lab
 
 from visiongen.flow import GRID
+from visiongen.hair import Hair, _cielab, find_hair
 from visiongen.landmarks import FACE_OVAL
-from visiongen.long_hair import _cielab, long_hair
 from visiongen.pose import fit_head
 from visiongen.skull import Skull
 
@@ -49,7 +49,9 @@ def head(right: float, left: float, colour: tuple[int, int, int]) -> tuple[np.nd
 @pytest.mark.parametrize(("right", "left"), [(SHORT, SHORT), (LONG, LONG), (LONG, SHORT), (SHORT, LONG)])
 def test_hair_is_found_where_it_hangs(colour, right, left):
     picture, matte = head(right, left, colour)
-    assert long_hair(picture, SOURCE, matte) == pytest.approx((float(right == LONG), float(left == LONG)), abs=0.05)
+    assert find_hair(picture, SOURCE, matte).hides == pytest.approx(
+        (float(right == LONG), float(left == LONG)), abs=0.05
+    )
 
 
 def test_colours_are_cielabs():
@@ -59,12 +61,15 @@ def test_colours_are_cielabs():
 
 def test_a_wall_of_the_hairs_colour_is_no_hair():
     picture, matte = head(SHORT, SHORT, WALL)
-    assert long_hair(picture, SOURCE, matte) == (0, 0)
+    assert find_hair(picture, SOURCE, matte).hides == (0, 0)
 
 
 def test_without_hair_nothing_is_found():
-    assert long_hair(head(LONG, LONG, SKIN)[0], SOURCE, np.ones((GRID, GRID))) == (0, 0)
-    assert long_hair(head(LONG, LONG, HAIR["black"])[0], SOURCE, np.zeros((GRID, GRID))) == (0, 0)
+    assert find_hair(head(LONG, LONG, SKIN)[0], SOURCE, np.ones((GRID, GRID))).hides == (0, 0)
+    nobody = find_hair(head(LONG, LONG, HAIR["black"])[0], SOURCE, np.zeros((GRID, GRID)))
+    assert nobody.hides == (0, 0)
+    points = np.random.default_rng(0).uniform(0, 1, (5, 4, 2))
+    assert not nobody.at(points).any() and nobody.or_skin_at(points).all(), "nothing is known of colours"
 
 
 def test_beside_a_jaw_that_hair_hides_there_is_hair():
@@ -72,8 +77,42 @@ def test_beside_a_jaw_that_hair_hides_there_is_hair():
     _, matte = head(LONG, SHORT, HAIR["black"])
     turned = placed(face(), turn=cv2.Rodrigues(np.array([0.0, 0.7, 0.0]))[0]).astype(np.float64) / SIZE
     rotation, _, scale = (part[0] for part in fit_head(turned[None]))
-    bare, hidden = (Skull(SOURCE, matte, hair=hair) for hair in ((0.0, 0.0), (1.0, 0.0)))
+    bare, hidden = (Skull(SOURCE, matte, hair=Hair(hides)) for hides in ((0.0, 0.0), (1.0, 0.0)))
     moved = np.linalg.norm(bare.texture(turned, rotation, scale) - hidden.texture(turned, rotation, scale), axis=1)
     right = bare.vertices[:, 0] < SOURCE[list(FACE_OVAL), 0].mean()
     assert moved[right].max() > 0.02
     assert moved[~right].max() == 0
+
+
+@pytest.mark.parametrize("colour", HAIR.values(), ids=HAIR)
+def test_hair_is_told_from_skin_and_from_what_is_behind(colour):
+    picture, matte = head(LONG, SHORT, colour)
+    hair = find_hair(picture, SOURCE, matte)
+    oval = SOURCE[list(FACE_OVAL), :2]
+    low, high = oval.min(0), oval.max(0)
+    width = high[0] - low[0]
+    above = np.stack([np.linspace(low[0], high[0], 6), np.full(6, low[1] - 0.2 * width)], axis=-1)
+    shirt = np.array([[0.1, 0.97], [0.9, 0.97]])
+    assert hair.at(above).all() and hair.or_skin_at(above).all()
+    assert not hair.at(oval.mean(0)) and hair.or_skin_at(oval.mean(0))
+    assert not hair.at(shirt).any() and not hair.or_skin_at(shirt).any()
+    other = hair.mirrored()
+    assert other.hides == hair.hides[::-1]
+    points = np.random.default_rng(0).uniform(0, 1, (300, 2))
+    assert (other.at(points * [-1, 1] + [1, 0]) == hair.at(points)).mean() > 0.98
+
+
+def test_a_high_forehead_does_not_become_the_back_of_the_head():
+    """Where the usual place of hair is skin, hair that is farther out takes its place."""
+    picture, matte = head(SHORT, SHORT, HAIR["brown"])
+    low = SOURCE[list(FACE_OVAL), :2].min(0)
+    picture[: round((low[1] - 0.03) * SIZE)] = HAIR["brown"]
+    hair = find_hair(picture, SOURCE, matte)
+    turned = placed(face(), turn=cv2.Rodrigues(np.array([0.0, 0.7, 0.0]))[0]).astype(np.float64) / SIZE
+    rotation, _, scale = (part[0] for part in fit_head(turned[None]))
+    behind = slice(468 + 2 * len(FACE_OVAL), None)
+    share = []
+    for known in (Hair(), hair):
+        skull = Skull(SOURCE, matte, hair=known)
+        share.append(hair.at(skull.texture(turned, rotation, scale)[behind]).mean())
+    assert share[1] > share[0]
