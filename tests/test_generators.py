@@ -25,6 +25,7 @@ from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.targets import source_landmarks, target_landmarks, to_crop_units
 from visiongen.generators.vae_gan import VaeGanGenerator, resized
 from visiongen.generators.warp import WarpGenerator
+from visiongen.hair import find_hair
 from visiongen.hookspecs import Generator
 from visiongen.models import weights
 from visiongen.models.vae_gan import VaeGan, VaeGanConfig
@@ -269,7 +270,9 @@ def test_a_gpu_gives_the_same_picture(portrait, motion, rendered):
 def test_the_field_of_the_portrait_is_used(portrait, motion, rendered):
     """`warp` is `flow` with exact eyes and what is unseen, and nothing else."""
     source, target = source_landmarks(portrait), target_landmarks(portrait, motion)[2]
-    (dense,) = MotionField(source, person_matte(portrait.crop, GRID)).towards(target[None])
+    matte = person_matte(portrait.crop, GRID)
+    hair = find_hair(portrait.crop, source, matte)
+    (dense,) = MotionField(source, matte, hair=hair).towards(target[None])
     exact = with_exact_eyes(resize_flow(dense.flow, portrait.crop.shape[0]), source, target)
     expected = lay_over(warp(portrait.crop, exact), Unseen(portrait.crop, source)(target))
     np.testing.assert_array_equal(pixels(rendered["warp"])[2], expected)
