@@ -150,7 +150,8 @@ def test_the_background_comes_into_sight_where_the_driver_shows_it_and_nowhere_e
     shreds, inside = picture.copy(), (slice(None), slice(60, 90), slice(30, 60))
     shreds[110:190, 50:130] = noise[110:190, 50:130]
 
-    made = cleared(layers, shreds, driver=picture, background=picture)
+    nowhere = np.zeros((GRID, GRID), np.float32)
+    made = cleared(layers, shreds, picture, picture, face=nowhere)
     np.testing.assert_allclose(made[:, 60:90, 30:60][4], 1, atol=0.02)
     np.testing.assert_allclose(made[inside][:4], 0, atol=0.02)
     far = np.ones((GRID, GRID), bool)
@@ -159,4 +160,5 @@ def test_the_background_comes_into_sight_where_the_driver_shows_it_and_nowhere_e
 
     # What is rendered fits; or the background fits no better.
     for rendered, background in ((picture, noise), (picture, picture), (shreds, noise)):
-        np.testing.assert_allclose(cleared(layers, rendered, picture, background), layers)
+        np.testing.assert_allclose(cleared(layers, rendered, picture, background, nowhere), layers)
+    np.testing.assert_allclose(cleared(layers, shreds, picture, picture, face=nowhere + 1), layers)

@@ -94,7 +94,9 @@ def trusted(measured: np.ndarray, portrait: np.ndarray, driver: np.ndarray) -> n
     return cv2.GaussianBlur(np.clip((_BAD - difference) / (_BAD - _GOOD), 0, 1), (0, 0), 1.5)
 
 
-def cleared(painted: np.ndarray, rendered: np.ndarray, driver: np.ndarray, background: np.ndarray) -> np.ndarray:
+def cleared(
+    painted: np.ndarray, rendered: np.ndarray, driver: np.ndarray, background: np.ndarray, face: np.ndarray
+) -> np.ndarray:
     """The layers of a frame, with the still background where the driving frame shows that nothing is before it.
 
     Where a head has gone, flow has nothing to follow, and leaves shreds of hair and dark lines.
@@ -104,9 +106,10 @@ def cleared(painted: np.ndarray, rendered: np.ndarray, driver: np.ndarray, backg
         rendered: (256, 256, 3) uint8, the frame that they make.
         driver: (256, 256, 3) uint8, the driving frame.
         background: (256, 256, 3) uint8, see `visiongen.background.still_background`.
+        face: (G, G) in [0, 1], where nothing comes through: lids and lips open and close.
     """
     now, then = (_apart(driver, picture) for picture in (rendered, background))
-    share = np.clip((now - then) / _CLEARLY - 1, 0, 1) * np.clip((_BAD - then) / (_BAD - _GOOD), 0, 1)
+    share = np.clip((now - then) / _CLEARLY - 1, 0, 1) * np.clip((_BAD - then) / (_BAD - _GOOD), 0, 1) * (1 - face)
     share = cv2.GaussianBlur(share, (0, 0), 1.0)
     painted = painted * (1 - share)
     painted[4] += share

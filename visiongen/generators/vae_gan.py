@@ -14,7 +14,7 @@ import torch
 from visiongen.background import still_background
 from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.feedback import correction
-from visiongen.flow import GRID, DenseMotion, MotionField, drawn_maps
+from visiongen.flow import GRID, MAPS, DenseMotion, MotionField, drawn_maps
 from visiongen.generators.composer import Composer
 from visiongen.generators.driver import DriverFrames, driver_frames, resized
 from visiongen.generators.inner_maps import inner_maps
@@ -116,7 +116,7 @@ class VaeGanGenerator:
                 small = prepared.preview.frame(flow, layer, target, **given)
                 shift = correction(small, target)
                 if i < len(seen):
-                    layer = cleared(layer, small, seen[i], prepared.small_background)
+                    layer = cleared(layer, small, seen[i], prepared.small_background, dense[i].maps[MAPS.index("face")])
             prepared.composer.frame(flow, layer, target, **given, shift=shift, out=pixels[i])
         return FrameBatch(pixels=pixels, times=times)
 
