@@ -11,7 +11,9 @@ from builders import astronaut_portrait, moving_head, write_clip
 
 from visiongen.flow import GRID, MAPS, MotionField, pixel_centres
 from visiongen.generators.driver import driver_frames, laid_over, resized
+from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.targets import source_landmarks
+from visiongen.generators.vae_gan import VaeGanGenerator
 from visiongen.pipeline import extract_motion, fit_motion, prepare_portrait, render
 from visiongen.plugins import choose, load
 from visiongen.registration import SIDE, cleared, likeness, measure, registered, trusted
@@ -162,3 +164,16 @@ def test_the_background_comes_into_sight_where_the_driver_shows_it_and_nowhere_e
     for rendered, background in ((picture, noise), (picture, picture), (shreds, noise)):
         np.testing.assert_allclose(cleared(layers, rendered, picture, background, nowhere), layers)
     np.testing.assert_allclose(cleared(layers, shreds, picture, picture, face=nowhere + 1), layers)
+
+
+@pytest.mark.parametrize("feedback", ["never", "registered"])
+def test_what_the_driver_shows_to_be_gone_goes_with_feedback_and_without(monkeypatch, feedback):
+    count = []
+    monkeypatch.setattr("visiongen.generators.vae_gan.cleared", lambda layers, *rest: count.append(1) or layers)
+    portrait, motion = fit_motion(
+        prepare_portrait(sample("astronaut.jpg"), size=256), extract_motion(sample("driving.mp4"), end=0.2)
+    )
+    generator = VaeGanGenerator(VaeGanOptions(feedback=feedback), device="cpu")
+    for _ in render(portrait, motion, generator=generator, full=False):
+        pass
+    assert len(count) == len(motion)

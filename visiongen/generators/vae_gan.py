@@ -111,12 +111,14 @@ class VaeGanGenerator:
                 "without_lines": prepared.composer.outlines(dense[i]),
                 "measured": i < len(seen),
             }
-            shift = None
-            if i < looks:
+            small = shift = None
+            if i < max(looks, len(seen)):
                 small = prepared.preview.frame(flow, layer, target, **given)
+            if i < looks:
                 shift = correction(small, target)
-                if i < len(seen):
-                    layer = cleared(layer, small, seen[i], prepared.small_background, dense[i].maps[MAPS.index("face")])
+            if i < len(seen):
+                face = dense[i].maps[MAPS.index("face")]
+                layer = cleared(layer, small, seen[i], prepared.small_background, face)
             prepared.composer.frame(flow, layer, target, **given, shift=shift, out=pixels[i])
         return FrameBatch(pixels=pixels, times=times)
 
