@@ -25,10 +25,10 @@ import numpy as np
 import tyro
 
 from visiongen import FrameBatch, Provenance, choose, load
+from visiongen.cores import cores
 from visiongen.media import probe, read_frames
 from visiongen.samples import DRIVING, PORTRAIT, sample
 from visiongen.scratch import scratch_folder
-from visiongen.workers import cores
 
 OUT = Path(__file__).with_name("growth.md")
 WARM_SECONDS = 0.5

@@ -31,10 +31,11 @@ from studio.live_pictures import as_jpeg, jpeg_of, picture_of
 from studio.live_protocol import CameraPicture, MovedPicture, read_message, write_message
 from studio.live_recording import Recording
 from studio.settings import Settings
+from visiongen.cores import cores
 from visiongen.errors import VisionGenError
 from visiongen.live import LiveSession
 from visiongen.marking.badge import Badge
-from visiongen.workers import cores, gpus, share_of_cores
+from visiongen.workers import gpus, share_of_cores
 
 MOST_DRAWERS = 2
 """Portraits drawn at once, where there are cores for them: the page has two pictures on their way."""

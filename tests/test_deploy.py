@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from visiongen import cli
+from visiongen.batch.manifest import read_manifest
+from visiongen.batch.values import known_options
 from visiongen.service.settings import TOKEN_VARIABLE
 
 ROOT = Path(__file__).parents[1]
@@ -66,3 +68,13 @@ def test_the_page_names_flags_that_are_there(command, capsys):
     for flag in set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", part)):
         assert flag in text, flag
     assert TOKEN_VARIABLE in PAGE
+
+
+def test_the_manifest_of_the_page_is_one(tmp_path):
+    (text,) = re.findall(r"```csv\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "jobs.csv").write_text(text, encoding="utf-8")
+    for name in ("anna.jpg", "ben.png", "hello.mp4"):
+        (tmp_path / name).touch()
+    rows = read_manifest(tmp_path / "jobs.csv", defaults={}, known=known_options())
+    assert [row.out.name for row in rows] == ["anna.mp4", "ben.gif"]
+    assert rows[0].values["enhancers"] == ["colour", "sharpen"] and rows[1].values["end"] == 2.5

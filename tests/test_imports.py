@@ -14,7 +14,7 @@ PACKAGE = ROOT / "visiongen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    {"errors", "datatypes", "memory", "arrays", "claims", "scratch", "names", "shortages", "upright"},
+    {"errors", "datatypes", "memory", "cores", "arrays", "claims", "scratch", "names", "shortages", "upright"},
     {"containers", "media", "hookspecs", "options", "samples", "guards"},
     {
         "pose",

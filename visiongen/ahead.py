@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visiongen import mediapipe_graphs
+from visiongen.cores import cores
 from visiongen.mediapipe_graphs import ReaderFailed
-from visiongen.workers import WorkerProcess, cores, surroundings
+from visiongen.workers import WorkerProcess, surroundings
 
 if TYPE_CHECKING:
     import numpy as np

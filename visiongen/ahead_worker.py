@@ -19,7 +19,8 @@ from visiongen.faces import find_faces, with_longer_side
 from visiongen.landmarks import FaceMesh, faces_of_frames
 from visiongen.worker_loop import Teller, serve
 
-_THREADS = 2
+_AT_ONCE = 2
+"""Face meshes that are loaded before they are asked for; clips that more threads look at wait for theirs."""
 
 
 def _begin(task: dict[str, Any], teller: Teller) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def _clip(task: dict[str, Any], teller: Teller) -> dict[str, Any]:
     try:
         clip = media.probe(Path(task["path"]), start=task["start"], end=task["end"])
         teller.tell("clip", start=clip.start, end=clip.end)
-        for time, faces in faces_of_frames(clip, _THREADS):
+        for time, faces in faces_of_frames(clip):
             teller.tell("frame", time=time, faces=as_text(faces))
     finally:
         log.removeHandler(notes)
@@ -72,7 +73,7 @@ TASKS = {"begin": _begin, "picture": _picture, "clip": _clip, "look": _look}
 
 def main() -> None:
     """Loads what every task needs, and works until standard input closes."""
-    for mesh in [FaceMesh() for _ in range(_THREADS)]:
+    for mesh in [FaceMesh() for _ in range(_AT_ONCE)]:
         mesh.close()
     serve(TASKS)
 

@@ -9,15 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from visiongen.benchmark_page import STAGES, page
+from visiongen.cores import SHARE_VARIABLE, cores
 from visiongen.errors import MediaError, VisionGenError
 from visiongen.scratch import scratch_folder
 
 logger = logging.getLogger(__name__)
+_PRECISION = "precision"
+"""The option of generators that can be told which numbers to compute in."""
 REFERENCE = "fomm"
 """The generator that speeds are told relative to, where it is installed."""
 
@@ -76,7 +79,7 @@ def benchmark(config: BenchmarkConfig, *, options: Mapping[tuple[str, str], Any]
         MediaError: The page cannot be written.
     """
     chosen = {name: asdict(found) for (kind, name), found in (options or {}).items() if kind == "generator"}
-    jobs = [job | {"options": chosen.get(job["generator"])} for job in _jobs(config)]
+    jobs = [_with_options(job, chosen.get(job["generator"])) for job in _jobs(config)]
     rows, failures = [], []
     for number, job in enumerate(jobs, 1):
         try:
@@ -137,14 +140,13 @@ cli.main(sys.argv[1:])
 
 def _jobs(config: BenchmarkConfig) -> Iterator[dict[str, Any]]:
     from visiongen import plugins
-    from visiongen.generators import parallel
     from visiongen.pipeline import resolve_device
     from visiongen.samples import sample
 
     names = compared_generators(config)
     for name in names:
         plugins.choose("generator", name)
-    cores = parallel.cores()
+    own = cores()
     best = resolve_device(config.device)
     devices = dict.fromkeys((best, "cpu") if config.device == "auto" else (best,))
     common = {
@@ -152,17 +154,30 @@ def _jobs(config: BenchmarkConfig) -> Iterator[dict[str, Any]]:
         "driving": str(config.driving or sample("driving.mp4")),
         "seconds": 1.0 if config.quick else config.seconds,
     }
-    networks = [name for name in names if name != "warp"]
-    counts = config.threads or tuple(2**i for i in range(8) if 2**i < cores)
+    reduced = [name for name in names if _PRECISION in _option_names(name)]
+    counts = config.threads or tuple(2**i for i in range(8) if 2**i < own)
     for device in devices:
-        base = common | {"device": device, "threads": cores, "precision": "float32"}
+        base = common | {"device": device, "threads": own, "precision": "float32"}
         for size in config.sizes[: 1 if config.quick else None]:
             yield from (base | {"size": size, "generator": name} for name in names)
             if not config.quick:
-                yield from (base | {"size": size, "generator": name, "precision": "bfloat16"} for name in networks)
+                yield from (base | {"size": size, "generator": name, "precision": "bfloat16"} for name in reduced)
         if device == "cpu" and not config.quick:
-            for count in sorted(set(counts) - {cores}):
+            for count in sorted(set(counts) - {own}):
                 yield from (base | {"size": config.sizes[0], "generator": name, "threads": count} for name in names)
+
+
+def _option_names(generator: str) -> set[str]:
+    from visiongen import plugins
+
+    return {option.name for option in fields(plugins.choose("generator", generator).options)}
+
+
+def _with_options(job: dict[str, Any], chosen: dict[str, Any] | None) -> dict[str, Any]:
+    """The job, with the options of its generator; None: the defaults."""
+    if _PRECISION in _option_names(job["generator"]):
+        chosen = (chosen or {}) | {_PRECISION: job["precision"]}
+    return job | {"options": chosen}
 
 
 def _title(job: dict[str, Any]) -> str:
@@ -194,8 +209,7 @@ def _one_job(job: dict[str, Any]) -> dict[str, Any]:
     def load(name: str) -> Any:
         component = plugins.choose("generator", name)
         options = component.options(**job["options"]) if job["options"] else None
-        generator = plugins.load(component, options, device=job["device"])
-        return generator if job["precision"] == "float32" else _Bfloat16(generator, job["device"])
+        return plugins.load(component, options, device=job["device"])
 
     with scratch_folder() as folder:
         speed = drive.film(job["generator"], load, folder / "film.mp4")
@@ -216,7 +230,7 @@ def _one_job(job: dict[str, Any]) -> dict[str, Any]:
 
 def _use_cores(count: int) -> None:
     """Only so many cores for this process; before anything starts threads."""
-    os.environ["OMP_NUM_THREADS"] = str(count)
+    os.environ[SHARE_VARIABLE] = str(count)
     try:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
     except (AttributeError, OSError):  # not Linux, or not allowed: the libraries' own limits have to do
@@ -230,25 +244,6 @@ def _use_threads(count: int) -> None:
 
     torch.set_num_threads(count)
     cv2.setNumThreads(count)
-
-
-class _Bfloat16:
-    """A generator whose network computes in bfloat16 where PyTorch holds that to be safe (autocast)."""
-
-    def __init__(self, generator: Any, device: str) -> None:
-        self._generator, self._device = generator, device
-
-    def render(self, portrait: Any, motion: Any) -> Iterator[Any]:
-        """As the generator's own."""
-        import torch
-
-        batches = iter(self._generator.render(portrait, motion))
-        while True:
-            with torch.autocast(self._device, dtype=torch.bfloat16):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            yield batch
 
 
 def _peak_memory() -> float | None:

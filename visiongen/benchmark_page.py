@@ -49,7 +49,7 @@ def page(
         "composition), paste (into the whole picture), encode (H.264). Frames a second: of all stages one after the other, by "
         f"their means, without start-up. Ratio: frames a second over those of `{reference}` with the same size, threads, "
         "precision and device. First: until the first frames are there, with the portrait's encoding. Peak: memory of the "
-        "whole process. bfloat16: PyTorch's autocast; faster only where the processor has instructions for it.",
+        "whole process. bfloat16: the option `precision`; quicker only where the processor has instructions for it.",
         "",
         "| size | generator | device | threads | precision | landmarks | generate | paste | encode | frames /s | ratio | "
         "first, s | peak, MB |",
@@ -85,7 +85,7 @@ def _changed_options(rows: list[dict[str, Any]]) -> str:
             continue
         usual = asdict(component.options())
         for name, value in (row["options"] or {}).items():
-            if usual.get(name) != value:
+            if usual.get(name) != value and name != "precision":  # it has a column
                 found[f"`{row['generator']}.{name}`"] = Path(value).name if isinstance(value, str) else value
     return ", ".join(f"{name} = {value}" for name, value in found.items())
 

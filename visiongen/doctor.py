@@ -108,17 +108,20 @@ def _satisfies(version: str, wanted: str) -> bool:
 def _device() -> Iterator[Finding]:
     import torch
 
+    from visiongen.generators.precision import has_bfloat16
     from visiongen.pipeline import resolve_device
 
     device = resolve_device("auto")
     facts = {"device": device, "torch": torch.__version__, "threads": torch.get_num_threads()}
+    facts["bfloat16"] = has_bfloat16(torch.device(device))
+    numbers = "with" if facts["bfloat16"] else "without"
     if device == "cuda":
         facts["gpu"] = torch.cuda.get_device_name()
-        text = f"--device auto uses the GPU {facts['gpu']} (CUDA {torch.version.cuda})"
+        text = f"--device auto uses the GPU {facts['gpu']} (CUDA {torch.version.cuda}, {numbers} bfloat16)"
         yield Finding(name="device", state="fine", text=text, facts=facts)
         return
     facts["cpu"] = torch.backends.cpu.get_cpu_capability()
-    text = f"--device auto uses the CPU ({facts['cpu']}, {facts['threads']} threads)"
+    text = f"--device auto uses the CPU ({facts['cpu']}, {facts['threads']} threads, {numbers} bfloat16)"
     unused = _NVIDIA_DRIVER.exists()
     if unused:
         text += "; there is an NVIDIA GPU, but this PyTorch cannot use it: install its CUDA build to be faster"

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from visiongen import media, mediapipe_graphs
+from visiongen.cores import own_cores
 from visiongen.datatypes import NUM_LANDMARKS, DrivingClip, LandmarkTrack
 from visiongen.errors import NoFaceError, VisionGenError
 from visiongen.mediapipe_graphs import ReaderFailed, give_back, silent_stderr, solutions, take
@@ -39,6 +40,9 @@ OUTER_EYE_CORNERS = (33, 263)
 
 # A face mesh looks at 192 x 192 pixels of a face; frames larger than this only cost time.
 LONGEST_SIDE = 1024
+
+_LEAST_READERS, _MOST_READERS = 2, 6
+"""Threads: while one waits for Python, another looks. Each takes 30 MB, and what they do in Python leaves no work for more."""
 
 
 class FaceMesh:
@@ -130,8 +134,13 @@ def nearest_face(faces: np.ndarray, previous: np.ndarray | None) -> np.ndarray |
     return faces[best] if distances[best] <= face_size(previous) else None
 
 
+def own_readers() -> int:
+    """How many threads look for landmarks where nobody says: one for each core that this process shall use."""
+    return min(max(own_cores(), _LEAST_READERS), _MOST_READERS)
+
+
 def track(
-    clip: DrivingClip, *, workers: int = 2, progress: Callable[[int, int | None], None] | None = None
+    clip: DrivingClip, *, workers: int | None = None, progress: Callable[[int, int | None], None] | None = None
 ) -> LandmarkTrack:
     """Landmarks of the main face of every frame of a driving clip.
 
@@ -139,7 +148,7 @@ def track(
 
     Args:
         clip: The driving video.
-        workers: Threads; the result is the same for any number.
+        workers: Threads; the result is the same for any number. None: `own_readers`.
         progress: Called with (frames done, frames expected or None).
     Raises:
         NoFaceError: No frame shows a face.
@@ -168,7 +177,7 @@ def track(
     return LandmarkTrack(points=np.array(points), visible=visible, times=times, height=clip.height, width=clip.width)
 
 
-def _read_ahead_or_here(clip: DrivingClip, workers: int) -> Iterator[tuple[float, np.ndarray]]:
+def _read_ahead_or_here(clip: DrivingClip, workers: int | None) -> Iterator[tuple[float, np.ndarray]]:
     """As `faces_of_frames`; what another process has read, and the rest here."""
     reader, count = mediapipe_graphs.reader, 0
     elsewhere = reader.faces_of_clip(clip.path, clip.start, clip.end) if reader else None
@@ -184,8 +193,9 @@ def _read_ahead_or_here(clip: DrivingClip, workers: int) -> Iterator[tuple[float
         yield from islice(here, count, None)
 
 
-def faces_of_frames(clip: DrivingClip, workers: int) -> Iterator[tuple[float, np.ndarray]]:
+def faces_of_frames(clip: DrivingClip, workers: int | None = None) -> Iterator[tuple[float, np.ndarray]]:
     """(time, faces (F, 478, 3)) of every frame, in order, a bounded number of frames in flight."""
+    workers = own_readers() if workers is None else workers
     meshes: list[FaceMesh] = []
     local = threading.local()
 

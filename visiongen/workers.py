@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from visiongen import blas
+from visiongen.cores import SHARE_VARIABLE, cores
 from visiongen.errors import VisionGenError
 from visiongen.memory_watch import MemoryWatch
 from visiongen.shortages import shortage
@@ -32,14 +33,6 @@ class WorkerFailed(VisionGenError):
 
 class WorkerDied(WorkerFailed):
     """The process ended in the middle of a task; the next task gets a new one."""
-
-
-def cores() -> int:
-    """Processor cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
 
 
 def share_of_cores(workers: int) -> int:
@@ -66,7 +59,7 @@ def surroundings(threads: int | None = None, gpu: str | None = None) -> dict[str
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     found = {**blas.LIMIT, **os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
     if threads is not None:
-        found |= {"OMP_NUM_THREADS": str(threads), "OPENCV_FOR_THREADS_NUM": str(threads)}
+        found |= {SHARE_VARIABLE: str(threads), "OPENCV_FOR_THREADS_NUM": str(threads)}
     return found | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
 
 

@@ -37,7 +37,7 @@ class BatchFlags(AnimateFlags):
     """Make many animations from one list. Done jobs are skipped when the same command is given again.
 
     MANIFEST is a CSV file with a header, or JSON (a list of objects). Columns are portrait, driving, out and any option of
-    `visiongen animate`, such as size, enhancers or vae-gan.precision; paths are relative to the manifest's folder. The
+    `visiongen animate`, such as size, enhancers or vae-gan.feedback; paths are relative to the manifest's folder. The
     flags of `visiongen animate` given here count for all rows that do not say otherwise.
     """
 

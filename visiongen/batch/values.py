@@ -1,7 +1,7 @@
 """The options of one animation as plain values, name -> value: how manifests and requests give them, and back to flags.
 
 The names are those of the flags of ``visiongen animate`` without the leading dashes (``size``, ``reference-frame``,
-``vae-gan.precision``), so that nothing is listed twice.
+``vae-gan.feedback``), so that nothing is listed twice.
 """
 
 from __future__ import annotations

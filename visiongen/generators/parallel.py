@@ -7,7 +7,6 @@ done sooner than one batch on two.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,8 @@ from typing import TypeVar
 import cv2
 import torch
 
+from visiongen.cores import cores
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -24,20 +25,12 @@ MOST = 8
 """Batches at once, at most: each holds the network's feature maps (about 25 MB a frame)."""
 
 
-def cores() -> int:
-    """Processor cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
-
-
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """``work(item)`` for every item, in their order, computed by as many threads as PyTorch may use here.
 
     Items are taken in the calling thread, few in advance. Closing the iterator waits for what is under way.
     """
-    threads, work = torch.get_num_threads(), _as_here(work)
+    threads = torch.get_num_threads()
     workers = min(threads, cores(), MOST)
     ahead: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers, "render", initializer=torch.set_num_threads, initargs=(1,))
@@ -63,7 +56,7 @@ def meanwhile(work: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
     """
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(1, "meanwhile", initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-        yield pool.submit(_as_here(lambda _: work()), None).result
+        yield pool.submit(work).result
 
 
 _opencv_lock = threading.Lock()
@@ -100,16 +93,3 @@ def share_of_cores(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _as_here(work: Callable[[Item], Result]) -> Callable[[Item], Result]:
-    """`work` under the automatic precision of the calling thread, which PyTorch keeps for each thread."""
-    on = {kind: torch.get_autocast_dtype(kind) for kind in ("cpu", "cuda") if torch.is_autocast_enabled(kind)}
-
-    def there(item: Item) -> Result:
-        with contextlib.ExitStack() as stack:
-            for kind, dtype in on.items():
-                stack.enter_context(torch.autocast(kind, dtype))
-            return work(item)
-
-    return there
