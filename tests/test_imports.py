@@ -27,6 +27,7 @@ LAYERS = (
         "pose_limit",
         "retarget",
         "rasterise",
+        "oval",
         "hair",
         "skull",
         "neck",

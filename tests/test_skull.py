@@ -61,18 +61,18 @@ def test_a_larger_silhouette_makes_a_larger_head():
 @pytest.mark.parametrize("radius", [0.34, 0.38, 0.45])
 def test_nothing_of_the_skull_is_outside_of_the_person(turn, radius):
     """...where the face itself is inside."""
-    points, matte = head(turn=rotation(*turn)), disc(radius)
-    skull = Skull(points, matte)
+    points = head(turn=rotation(*turn))
+    skull = Skull(points, disc(radius))
 
-    def inside(places):
+    def inside(places, radius=radius):
         x, y = np.clip((places * SIZE).astype(int), 0, SIZE - 1).T
-        return matte[y, x] > 0
+        return disc(radius)[y, x] > 0
 
     rings = skull.vertices[468:, :2].reshape(-1, len(FACE_OVAL), 2)
     held = inside(rings[1])  # of the silhouette; near the chin it may be the usual one
     assert held.mean() > 0.6
     for ring in rings[2:]:
-        assert inside(ring[held]).mean() > 0.95
+        assert inside(ring[held], radius + 1 / SIZE).mean() > 0.95  # the matte has rows and columns
 
 
 def test_a_matte_that_misses_the_face_is_not_believed():
@@ -129,11 +129,11 @@ def test_corners_of_a_narrower_mouth_take_their_colour_from_farther_out(yaw):
 
 
 def test_another_view_draws_in_what_sticks_out_there():
-    points, matte = head(turn=rotation(yaw=30)), disc(0.42)
-    alone = Skull(points, matte)
-    same = Skull(points, matte, also=(points, matte))
+    points, matte, hair = head(turn=rotation(yaw=30)), disc(0.42), Hair((1.0, 1.0))
+    alone = Skull(points, matte, hair=hair)
+    same = Skull(points, matte, also=(points, matte), hair=hair)
     np.testing.assert_allclose(same.vertices, alone.vertices, atol=0.02)  # it holds itself within the person already
-    small = Skull(points, matte, also=(head(turn=rotation(yaw=-30)), disc(0.3)))
+    small = Skull(points, matte, also=(head(turn=rotation(yaw=-30)), disc(0.3)), hair=hair)
     oval = alone.source[list(FACE_OVAL), :2]
     reach = [np.linalg.norm(s.silhouette(s.vertices) - oval, axis=1) for s in (alone, small)]
     assert (reach[1] <= reach[0] + 1e-9).all() and reach[1].mean() < 0.8 * reach[0].mean()
@@ -176,3 +176,21 @@ def test_long_hair_is_before_the_back_of_the_head_already():
         return float(skull.vertices[:, 2].max() - skull.vertices[top, 2]) / skull.face_width
 
     assert 0.2 < reach(hidden) < 0.9 * reach(bare)
+
+
+@pytest.mark.parametrize("yaw", [-30, 30])
+def test_a_turned_portrait_shows_what_is_behind_its_oval_and_no_broader_head(yaw):
+    """Its neck, or the back of its head, would be a broad jaw once it looks to the camera."""
+    wide = disc(0.47)
+
+    def width(turn: float, hides: float = 0.0) -> float:
+        """Of the silhouette over that of the oval, between the corners of the mouth and the ears, looking to the camera."""
+        skull = Skull(head(turn=rotation(yaw=turn)), wide, hair=Hair((hides, hides)))
+        there = skull.posed(head(), *pose_of(head()))
+        beside = [FACE_OVAL.index(landmark) for landmark in (454, 323, 361, 288, 58, 132, 93, 234)]
+        oval, ring = there[list(FACE_OVAL)][beside, 0], skull.silhouette(there)[beside, 0]
+        return float(np.ptp(ring) / np.ptp(oval))
+
+    assert width(0) > 1.25
+    assert width(yaw) < 1.12
+    assert width(yaw, hides=1.0) > width(yaw) + 0.1

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from visiongen.hair import NO_HAIR, Hair
-from visiongen.landmarks import FACE_OVAL, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from visiongen.landmarks import FACE_OVAL
+from visiongen.oval import by_direction, cheeks, outward, rim
 from visiongen.pose import face_model, fit_head
 from visiongen.ramps import rising
 from visiongen.rotations import gaussian_over_time
@@ -38,6 +39,10 @@ _SILHOUETTE_DEPTH = 0.3
 _DEEP_EARS, _FACING = 1.15, (10.0, 25.0)
 """...and at least so many times that, however near: ears are far behind the oval. Only in portraits that look to the camera by
 so many degrees: of others the silhouette is the back of a head, of which this says nothing."""
+_ASIDE = (6.0, 18.0)
+"""Degrees of a portrait's own turn to the side between which what it shows beside its oval is taken for what lies behind that:
+cheek, neck and the back of the head, and beyond it nose and lips. A head is then no wider, unless hair hangs there, than"""
+_ASIDE_UP, _ASIDE_SIDE, _ASIDE_DOWN = 0.32, 0.04, 0.015
 _FLAT_JAW, _FLAT = (0.05, 0.45), 0.3
 """Downward shares of a direction between which this depth shrinks to such a share: behind the corners of the jaw there is neck,
 unless hair hangs there."""
@@ -61,10 +66,6 @@ _TURNED = 20.0
 _FAR = (25.0, 45.0)
 """Degrees at which the sides of the face begin to take, and take, their colours from farther inward: drawn out, their own few
 pixels of sideburns and shadow would be a smear."""
-_CLEAR = 0.05
-"""Of brows and eyes, face widths."""
-_CHEEK, _CHEEK_WIDTH = 0.08, 0.16
-"""How far inward, at the rim, and over what distance that fades, face widths."""
 _LIP_CORNERS = {61: 1.0, 185: 0.6, 146: 0.6}
 """Landmarks round the right corner of the mouth, and how far they take part in this: the colour of lips reaches beyond the
 corner that is found. Where the mouth gets narrower it would be drawn out over the cheek, so the corner's colour is taken"""
@@ -89,7 +90,7 @@ def triangles() -> np.ndarray:
     """(M, 3) int32: the face's, then the skull's, ring by ring."""
     found, inner, count = [face_model().triangles], np.array(FACE_OVAL), len(FACE_OVAL)
     after = np.roll(np.arange(count), -1)
-    free = _directions()[2] > 0
+    free = _free() > 0
     for ring in range(len(_OUT) + len(_BEHIND)):
         outer = 468 + ring * count + np.arange(count)
         there = np.full(count, True) if ring < len(_OUT) else free | free[after]  # no skull behind the neck
@@ -100,44 +101,22 @@ def triangles() -> np.ndarray:
 
 
 @cache
-def _directions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of every vertex of the oval: the way outward (36, 2), the usual reach (36,), and how little of it is neck (36,)."""
-    outline = face_model().points[list(FACE_OVAL)]
-    outline = outline - outline.mean(0)
-    direction = outline[:, :2] / np.linalg.norm(outline[:, :2], axis=1, keepdims=True)
-    up, side, down = np.maximum(-direction[:, 1], 0), np.abs(direction[:, 0]), np.maximum(direction[:, 1], 0)
-    free = np.clip((_NECK[1] - direction[:, 1]) / (_NECK[1] - _NECK[0]), 0, 1)
-    return direction, _REACH_UP * up**2 + _REACH_SIDE * side**2 + _REACH_DOWN * down**2, free * free * (3 - 2 * free)
+def _usual_reach() -> np.ndarray:
+    """(36,) how far the silhouette is from the oval where nothing measures it."""
+    return by_direction(_REACH_UP, _REACH_SIDE, _REACH_DOWN)
 
 
 @cache
-def _rim_of_face() -> np.ndarray:
-    """Indices of the mesh points that are on the oval, or nearly."""
-    points = face_model().points[:468, :2]
-    oval = points[list(FACE_OVAL)].astype(np.float32)
-    return np.flatnonzero([cv2.pointPolygonTest(oval, (float(x), float(y)), True) < _INWARD / 2 for x, y in points])
-
-
-@cache
-def _cheek() -> np.ndarray:
-    """(468,) how far inward, face widths, a point takes its colour from in a head that is turned far: at the sides of the
-    face, and no farther than to brows and eyes, which would be drawn out in their turn."""
-    points = face_model().points[:468]
-    oval = points[list(FACE_OVAL), :2].astype(np.float32)
-    deep = np.array([cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y, _ in points])
-    direction = points[:, :2] - oval.mean(0)
-    side = np.abs(direction[:, 0]) / np.maximum(np.linalg.norm(direction, axis=1), 1e-9)
-    near = np.clip(1 - deep / _CHEEK_WIDTH, 0, 1)
-    step = _CHEEK * near * near * np.clip((side - 0.5) / 0.3, 0, 1)
-    features = points[[*RIGHT_BROW, *LEFT_BROW, *RIGHT_EYE, *LEFT_EYE], :2]
-    clear = np.linalg.norm(points[:, None, :2] - features, axis=-1).min(1) - _CLEAR
-    return np.minimum(step, np.maximum(clear, 0) / 2)
+def _free() -> np.ndarray:
+    """(36,) in [0, 1], how little of what is beyond a vertex of the oval is neck."""
+    free = np.clip((_NECK[1] - outward()[:, 1]) / (_NECK[1] - _NECK[0]), 0, 1)
+    return free * free * (3 - 2 * free)
 
 
 @cache
 def _hair_above() -> np.ndarray:
     """(36,) int: for every vertex of the oval the one whose hair is behind it: itself, or the nearest that is high enough."""
-    direction = _directions()[0]
+    direction = outward()
     high = np.flatnonzero(-direction[:, 1] >= _HAIR)
     return high[np.argmax(direction @ direction[high].T, axis=1)]
 
@@ -166,9 +145,12 @@ class Skull:
         self._oval = _into_head(self.source[list(FACE_OVAL)], *self._pose)
         aside = np.degrees(np.arccos(np.clip(self._pose[0][2, 2], -1, 1)))
         self._deep = _DEEP_EARS * float(np.interp(aside, _FACING, (1, 0)))
-        self._hair = np.where(_directions()[0][:, 0] < 0, *hair.hides)
-        self._flat = 1 - (1 - _FLAT) * (1 - self._hair) * rising(_directions()[0][:, 1], _FLAT_JAW)
-        self._offsets = self._rings(_directions()[1] if matte is None else self._reach(matte))
+        self._hair = np.where(outward()[:, 0] < 0, *hair.hides)
+        self._aside = rising(_to_the_side(self._pose[0]), _ASIDE) * (1 - self._hair)
+        self._deep = np.maximum(self._deep, self._aside)
+        flat = (1 - self._hair) * (1 - self._aside) * rising(outward()[:, 1], _FLAT_JAW)
+        self._flat = 1 - (1 - _FLAT) * flat
+        self._offsets = self._rings(_usual_reach() if matte is None else self._reach(matte))
         if matte is not None:
             self._hold_within(matte, self._pose)
         if also is not None:
@@ -202,9 +184,8 @@ class Skull:
         cosine = (np.trace(rotation @ self._pose[0].T) - 1) / 2
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
         texture = self.vertices[:, :2] + rising(angle, (0, _TURNED)) * self._unseen
-        relative = self._pose[0].T @ rotation
-        aside = abs(math.degrees(math.atan2(relative[0, 2], relative[2, 2])))
-        texture += rising(angle, _FAR) * self._smooth_cheeks + rising(aside, _FAIRLY_FAR) * self._clear_jaw
+        aside = rising(_to_the_side(self._pose[0].T @ rotation), _FAIRLY_FAR)
+        texture += rising(angle, _FAR) * self._smooth_cheeks + aside * self._clear_jaw
         inward = 0.5 * (self._mouth_width - _mouth_width(points, scale))
         if inward > 0:
             texture[:468] += min(_OUTWARD * inward, _MOST_OUTWARD) * self._corners_outward
@@ -216,7 +197,7 @@ class Skull:
 
     def _rings(self, reach: np.ndarray) -> np.ndarray:
         """(rings, 36, 3) from the oval to every ring, head frame, of a silhouette at `reach` (36,)."""
-        free = _directions()[2]
+        free = _free()
         out = [self._outward(share, reach) for share in _OUT]
         edge, less = self._oval + out[-1], np.multiply.outer(1 - _HAIR_BEFORE * self._hair, [0, 0, 1])
         axis = np.array([0.5 * (edge[:, 0].min() + edge[:, 0].max()), edge[free > 0.5, 1].mean(), edge[:, 2].mean()])
@@ -229,21 +210,23 @@ class Skull:
     def _outward(self, share: float | np.ndarray, reach: np.ndarray) -> np.ndarray:
         """(..., 36, 3) offsets from the oval at shares (...) of the reach (36,)."""
         share = np.asarray(share, np.float64)[..., None]
-        direction, usual, _ = _directions()
-        depth = share**2 * _SILHOUETTE_DEPTH * np.maximum(np.sqrt(reach / usual), self._deep) * self._flat
-        return np.concatenate([direction * (share * reach)[..., None], depth[..., None]], axis=-1)
+        steep = np.maximum(np.sqrt(reach / _usual_reach()), self._deep) * self._flat
+        depth = share**2 * _SILHOUETTE_DEPTH * steep
+        return np.concatenate([outward() * (share * reach)[..., None], depth[..., None]], axis=-1)
 
     def _reach(self, matte: np.ndarray) -> np.ndarray:
         """(36,) reach: where, on the way outward, the matte ends; the usual one where it begins outside."""
-        direction, usual, free = _directions()
+        usual, free = _usual_reach(), _free()
         most = _MOST_REACH * usual
         shares = np.linspace(0, 1, _STEPS)
         inside = _inside(matte, self._oval + self._outward(shares, most), self._pose)
         measured = np.where(inside.all(0), 1.0, shares[np.argmin(inside, axis=0)]) * most
         measured = np.maximum(measured - np.minimum(_RIM, measured / 3), _LEAST_REACH)
         # The oval may itself be the silhouette, at a jaw mostly; a matte that misses the face there says nothing.
-        (within,) = _inside(matte, self._oval[None] - np.pad(_WITHIN * direction, ((0, 0), (0, 1))), self._pose)
+        (within,) = _inside(matte, self._oval[None] - np.pad(_WITHIN * outward(), ((0, 0), (0, 1))), self._pose)
         reach = np.where(inside[:2].all(0) | within, measured, usual)
+        narrow = by_direction(_ASIDE_UP, _ASIDE_SIDE, _ASIDE_DOWN)
+        reach = np.minimum(reach, most + self._aside * (narrow - most))
         smooth = gaussian_over_time(np.min([np.roll(reach, step) for step in (-1, 0, 1)], axis=0), 1.0, circle=True)
         reach = np.minimum(reach, smooth)  # never out into the background
         return free * reach + (1 - free) * np.minimum(reach, usual)
@@ -284,8 +267,8 @@ class Skull:
             ring[hidden] = above(back)[_hair_above()][hidden]
             shown.append(468 + number * len(FACE_OVAL) + np.flatnonzero(~hidden))
         if matte is not None:
-            rim = np.concatenate([_rim_of_face(), np.arange(468, 468 + len(_OUT) * len(FACE_OVAL)), *shown])
-            flat[rim] = self._within_person(matte, flat[rim], hair)
+            near = np.concatenate([rim(_INWARD / 2), np.arange(468, 468 + len(_OUT) * len(FACE_OVAL)), *shown])
+            flat[near] = self._within_person(matte, flat[near], hair)
         return flat
 
     def _hair_places(self, matte: np.ndarray | None, hair: Hair) -> Callable[[float], np.ndarray]:
@@ -319,13 +302,13 @@ class Skull:
         centre = self.source[list(FACE_OVAL), :2].mean(0)
         way = centre - self.source[:468, :2]
         way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
-        steps[:468] = _cheek()[:, None] * self.face_width * way
+        steps[:468] = cheeks()[:, None] * self.face_width * way
         return steps
 
     def _up_to_the_jaw(self) -> np.ndarray:
         """(N, 2) steps from the rings below a face to within its oval, see `_JAW`; not where hair hides the jaw."""
         steps, oval = np.zeros((len(self.vertices), 2)), self.source[list(FACE_OVAL), :2]
-        down = _directions()[0][:, 1]
+        down = outward()[:, 1]
         below = (np.clip((down - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1) * (1 - self._hair))[:, None]
         for number in range(len(_OUT)):
             _ring(steps, number)[:] = _AT_THE_JAW * below * (oval - _ring(self.vertices, number)[:, :2])
@@ -355,6 +338,11 @@ class Skull:
 def _mouth_width(points: np.ndarray, scale: float) -> float:
     """Face widths from corner to corner of landmarks (478, 3) of a face of this scale."""
     return max(float(np.linalg.norm(points[61] - points[face_model().mirror[61]])) / scale, 1e-6)
+
+
+def _to_the_side(rotation: np.ndarray) -> float:
+    """Degrees of turn to either side."""
+    return abs(math.degrees(math.atan2(rotation[0, 2], rotation[2, 2])))
 
 
 def _inside(matte: np.ndarray, points: np.ndarray, pose: _Pose) -> np.ndarray:
