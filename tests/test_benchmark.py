@@ -52,7 +52,7 @@ def made_up_row(**changes):
     return {
         "size": 256, "generator": "vae-gan", "device": "cpu", "threads": 2, "precision": "float32", "frames": 100,
         "options": None, "ms": {name: stage for name in benchmark_page.STAGES}, "frames_per_second": 20.0,
-        "first_ms": 900.0, "peak_mb": 500.0, "gpu_peak_mb": None, "gpu": None,
+        "first_ms": 900.0, "peak_mb": 500.0, "gpu_peak_mb": None, "cpu": "AVX2", "gpu": None,
     } | changes  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_ratios_compare_like_with_like(tmp_path):
     page = benchmark_page.page(rows, ["warp at 1: failed"], quality=tmp_path / "none.json", reference="fomm")
     table = [line for line in page.splitlines() if line.startswith("| 256 |")]
     assert [line.split("|")[11].strip() for line in table] == ["10.00", "1.00", "–", "–"]
-    assert "- warp at 1: failed" in page and "A GPU" in page and "500 + 100 GPU" in page
+    assert ", AVX2, A GPU." in page and "- warp at 1: failed" in page and "A GPU" in page and "500 + 100 GPU" in page
     assert "300.0 (cuda, 2 threads, 256 px, whole job)" in page
 
 

@@ -36,14 +36,15 @@ def page(
         first: Seconds until the command `visiongen animate --demo` has its first frame; None: not measured.
     """
     reference = reference if any(row["generator"] == reference for row in rows) else rows[0]["generator"]
+    instructions = "".join(sorted({f", {row['cpu']}" for row in rows if row.get("cpu")}))
     gpus = ", ".join(sorted({row["gpu"] for row in rows if row["gpu"]})) or "no GPU"
     lines = [
         "# Speed and memory",
         "",
         f"Made by `visiongen bench`: whole jobs, file to file, {rows[0]['frames']} frames of the driving clip, every job in "
         "a fresh process; the portrait, of somebody else, is brought to the size named on its longer side, and the face "
-        f"pasted back into the whole picture. {os.cpu_count()} CPU cores, {platform.machine()}, {gpus}. Figures of one "
-        "machine in one run: compare rows, not runs.",
+        f"pasted back into the whole picture. {os.cpu_count()} CPU cores, {platform.machine()}{instructions}, {gpus}. Figures "
+        "of one machine in one run: compare rows, not runs.",
         "",
         "Milliseconds a frame, median / 95th percentile: landmarks (decoding and face mesh), generate (geometry, network, "
         "composition), paste (into the whole picture), encode (H.264). Frames a second: of all stages one after the other, by "
