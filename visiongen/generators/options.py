@@ -21,6 +21,6 @@ class VaeGanOptions:
     """Look at every rendered face and move it to where the driver's landmarks are: of portraits that are registered with
     their clip, always, or never. Takes about a third more time; lips and lids follow more closely."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Numbers that the network computes in. auto: bfloat16 where processor or GPU have it and are quicker with it."""
+    """Numbers that the network computes in. auto: bfloat16 where processor or GPU have instructions for it."""
     batch: int = field(default=4, metadata={"range": (1, 64), "step": 1})
     """Frames computed at once; more is faster on a GPU and takes more memory."""

@@ -21,7 +21,7 @@ from visiongen.generators.inner_maps import inner_maps
 from visiongen.generators.matte import own_part, portrait_matte
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.parallel import in_order, meanwhile
-from visiongen.generators.precision import NetworkPrecision
+from visiongen.generators.precision import computing_in
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.hair import find_hair
 from visiongen.hookspecs import InnerMap
@@ -46,7 +46,6 @@ class VaeGanGenerator:
         self._options = options
         self._device = torch.device(device)
         self._network = weights.load(Path(options.weights) if options.weights else weights.shipped()).to(self._device)
-        self._precision = NetworkPrecision(options.precision, self._device)
         self._prepared: _PreparedPortrait | None = None
 
     def render(self, portrait: Portrait, motion: MotionTrack) -> Iterator[FrameBatch]:
@@ -135,7 +134,7 @@ class VaeGanGenerator:
                 seen = driver.frames(motion.times[part])
                 dense = prepared.registered(dense, seen) or dense
         revealed = prepared.other_side(dense[0], targets[0])
-        return inner_maps(prepared.small, dense[0], *self._precision(lambda: self._run(prepared, dense)), revealed)
+        return inner_maps(prepared.small, dense[0], *self._run(prepared, dense), revealed)
 
     def _prepare(self, portrait: Portrait) -> _PreparedPortrait:
         prepared = self._prepared
@@ -154,7 +153,7 @@ class VaeGanGenerator:
     def paint(self, prepared: _PreparedPortrait, dense: list[DenseMotion]) -> tuple[Motion, np.ndarray]:
         """Learned motion of a few frames, and their `visiongen.models.vae_gan.layers` (B, 5, G, G), the light and content
         for pixels in [0, 255]."""
-        motion, painting = self._precision(lambda: self._run(prepared, dense))
+        motion, painting = self._run(prepared, dense)
         painted = layers(painting, self._options.painting).float().cpu().numpy()
         painted[:, :3] += 1 - painted[:, 3:4] - painted[:, 4:]  # of -1, black, as much as there is new content
         painted[:, :3] *= 127.5
@@ -166,13 +165,15 @@ class VaeGanGenerator:
         candidates, prior = (self._tensor(np.stack([getattr(d, n) for d in dense])) for n in ("candidates", "prior"))
         maps = self._tensor(np.stack([cv2.merge(list(d.maps)) for d in dense])).permute(0, 3, 1, 2)
         code = PortraitCode(*(x.expand(count, -1, -1, -1) for x in prepared.code))
-        motion = self._network.move(code, candidates, prior, maps)
+        with computing_in(self._options.precision, self._device):
+            motion = self._network.move(code, candidates, prior, maps)
         vanished, held, lips = (
             self._tensor(np.stack([getattr(d, n) for d in dense])[:, None]) for n in ("vanished", "held", "lips")
         )
         motion = motion._replace(flow=torch.lerp(motion.flow, candidates[:, 0], lips[:, 0, ..., None]))
         # The latent's mean, not a sample: what is drawn anew in every frame flickers.
-        painting = self._network.decode(code, code.mean, motion, maps)
+        with computing_in(self._options.precision, self._device):
+            painting = self._network.decode(code, code.mean, motion, maps)
         return motion, painting._replace(blend=_overruled(painting.blend, vanished, torch.maximum(held, lips)))
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
