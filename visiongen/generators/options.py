@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+Precision = Literal["auto", "float32", "bfloat16"]
+"""Of what a network computes in, see `visiongen.generators.precision`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class VaeGanOptions:
@@ -20,7 +23,7 @@ class VaeGanOptions:
     feedback: Literal["registered", "always", "never"] = "registered"
     """Look at every rendered face and move it to where the driver's landmarks are: of portraits that are registered with
     their clip, always, or never. Takes about a third more time; lips and lids follow more closely."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     """Numbers that the network computes in. auto: bfloat16 where processor or GPU have instructions for it."""
     batch: int = field(default=4, metadata={"range": (1, 64), "step": 1})
     """Frames computed at once; more is faster on a GPU and takes more memory."""
