@@ -280,15 +280,19 @@ def test_frames_do_not_wait_for_a_sound_that_takes_long(
     clip = media.probe(tiny_video(tmp_path / "in.mp4", num_frames=90))
     export(name, numbered_batches(60), target(tmp_path, name), sound=clip)
     in_time = packets_of(target(tmp_path, name))
-    written, get_ready = threading.Event(), sound._blocks
+    begun, written, get_ready = threading.Event(), threading.Event(), sound._blocks
 
     def late(*arguments: Any) -> Iterator[np.ndarray]:
+        begun.set()
         assert written.wait(20), "the first frames waited for the sound"
         return get_ready(*arguments)
 
     def batches() -> Iterator[FrameBatch]:
         for number, batch in enumerate(numbered_batches(60)):
+            if number == 0:
+                assert not begun.wait(0.1), "it takes time from the first frame"
             if number == 2:
+                assert begun.wait(20)
                 written.set()
             yield batch
 

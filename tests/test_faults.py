@@ -358,7 +358,9 @@ def test_ffmpeg_dies_while_it_reads_the_sound(tmp_path, monkeypatch):
     work.start()
     while not Path(f"{go}.waits").exists():
         time.sleep(0.01)
-    killed = set(children(os.getpid(), "ffmpeg")) - before
+    killed, begun = set(), time.monotonic()
+    while not killed and time.monotonic() < begun + 20:  # the sound is begun when the first frame is written
+        killed = set(children(os.getpid(), "ffmpeg")) - before
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     go.touch()

@@ -99,6 +99,21 @@ def test_the_mark_is_found_and_does_not_show():
     assert not found_in(frame).found and not found_in(marked, key="wrong ").found
 
 
+def test_a_mark_made_for_the_portrait_serves_its_frames():
+    portrait = portrait_of(256)
+    frame = np.roll(portrait, 5, 1)
+    provenance = Provenance(software="x", settings={"seed": 1})
+    marks = FrameMarks(MarkSettings(mark="none"), provenance, like=portrait)
+    by_hand = Watermark(Payload(number=run_number({"seed": 1})))
+    by_hand.fit(portrait)
+    marked = marks.marked(frame)
+    assert np.array_equal(marked, by_hand(frame)) and not np.array_equal(marked, Watermark(by_hand.payload)(frame))
+    assert found_in(marked).payload == by_hand.payload
+    # Frames of another size than what was promised have one of their own.
+    other = portrait_of(300)
+    assert np.array_equal(marks.marked(other), Watermark(by_hand.payload)(other))
+
+
 @pytest.mark.parametrize("shape", [(512, 384), (300, 533)])
 def test_the_mark_survives_jpeg_and_another_size(shape):
     frame = cv2.resize(portrait_of(512), shape[::-1], interpolation=cv2.INTER_AREA)

@@ -211,7 +211,8 @@ def probe(path: Path | str, *, start: float = 0.0, end: float | None = None, to_
 
 
 def _refuse_pictures(path: Path) -> None:
-    from PIL import Image
+    # Those plugins that Pillow does not load at once: for one that is missing it would load all, a tenth of a second.
+    from PIL import Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
     frames, kind = 0, ""
     with contextlib.suppress(Exception), Image.open(path, formats=PICTURE_FORMATS) as image:  # mostly: not a picture

@@ -234,11 +234,10 @@ def animate(
     source, fitted = _fitted(source, motion, settings, name=_name(driving))
     remedies: dict[str, Any] = {"remedies": []}
     if remedy:
-        remedies = {"remedy": True, "asked_motion": asdict(settings)}
         problems = diagnose(motion, portrait=source, fitted=fitted, settings=settings, progress=progress)
+        remedies = {"remedy": True, "asked_motion": asdict(settings), "remedies": _applied_labels(problems)}
         motion, settings = apply_remedies(problems, motion, settings)
         source, fitted = _fitted(source, motion, settings, name=_name(driving))
-        remedies["remedies"] = _applied_labels(problems)
     for warning in unusual(source, motion, fitted):
         logger.warning("%s: %s", _name(driving), warning)
     how = {"face": face, "start": start, "end": end, "full": full, "size": size, "device": device, "seed": seed}
@@ -246,15 +245,16 @@ def animate(
     provenance = job_provenance(how | marks.to_settings(), portrait, driving)
     fps = motion.clip.fps if motion.clip else _rate(motion)
     sound = motion.clip if motion.clip and motion.clip.has_audio else None
-    height, width = source.image.shape[:2] if full else (size or source.crop.shape[0],) * 2
+    like = source.image if full else with_longer_side(source.crop, size)
     if writer.writes == "motion":
         count = _export_motion(loaded.exporter, source, fitted, out, fps=fps, provenance=provenance)
     else:
         frames = render(source, fitted, generator=loaded.generator, enhancers=loaded.enhancers, full=full)
         frames = _counted(_resized(frames, size) if size and not full else frames, len(fitted), progress)
         how = {"fps": fps, "sound": sound, "provenance": provenance, "marks": marks, "folder": not writer.suffixes}
-        count = _export(loaded.exporter, frames, len(fitted), out, inputs=input_files(portrait, driving), **how)
-    return Animation(path=out, fps=fps, num_frames=count, height=height, width=width, provenance=provenance)
+        how |= {"inputs": input_files(portrait, driving), "like": like}
+        count = _export(loaded.exporter, frames, len(fitted), out, **how)
+    return Animation(path=out, fps=fps, num_frames=count, height=len(like), width=like.shape[1], provenance=provenance)
 
 
 def _applied_labels(problems: Iterable[Problem]) -> list[str]:
@@ -269,14 +269,15 @@ def _export(
     out: Path,
     *,
     marks: MarkSettings,
+    like: np.ndarray,
     inputs: Mapping[str, Path],
     folder: bool,
     provenance: Provenance,
     **how: Any,
 ) -> int:
-    """Number of frames written, of `total`, with their marks; the file is signed before it has its name."""
+    """Number of frames written, of `total` like a picture, with their marks; the file is signed before it has its name."""
     outside, who = guards.Outside(), plugins.title_of(exporter)
-    marked = FrameMarks(marks, provenance).passing(batches)
+    marked = FrameMarks(marks, provenance, like=like).passing(batches)
 
     def export(path: Path) -> int:
         with _closed(outside.frames(marked)) as frames:

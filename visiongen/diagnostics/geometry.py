@@ -52,8 +52,8 @@ def shares(portrait: Portrait, fitted: MotionTrack) -> tuple[np.ndarray, np.ndar
     seen_at_all = _cosines(own_head @ own.rotation[0].T)[0] > _GRAZING
     folded, unseen = [], []
     for part in blocks(len(fitted), 64):
-        turned = np.einsum("tij,tnj->tni", fitted.rotation[part], rest + fitted.offsets[part])
-        as_portrait = np.einsum("tij,nj->tni", fitted.rotation[part], own_head)
+        turn = fitted.rotation[part].swapaxes(1, 2)  # of rows from the left
+        turned, as_portrait = (rest + fitted.offsets[part]) @ turn, own_head @ turn
         cosine, area = _cosines(turned)
         own_cosine, own_area = _cosines(as_portrait)
         over = (cosine < 0) & (own_cosine > 2 * _GRAZING)

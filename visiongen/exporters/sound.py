@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,27 +24,35 @@ BLOCK = 2048  # samples; MoviePy's reader breaks where a sound is shorter than t
 
 
 class CutSound:
-    """The sound of a piece of a clip, as soon as it is ready; called, it waits for that.
+    """The sound of a piece of a clip, once it is begun, as soon as it is ready; called, it waits for that.
 
     It comes as blocks (S, 2) float32 in [-1, 1] of `media.SOUND_RATE`, or is None where there is none or it is broken, with a
     warning: a result without sound is better than no result.
     """
 
-    def __init__(self, clip: DrivingClip | None = None, begun: Future | None = None) -> None:
+    def __init__(self, clip: DrivingClip | None = None, start: Callable[[], Future] | None = None) -> None:
         """
         Args:
             clip: Whose sound it is.
-            begun: What gets it ready; None: there is none.
+            start: Has it got ready; None: there is none.
         """
-        self._clip, self._begun = clip, begun
+        self._clip, self._start = clip, start
+        self._begun: Future | None = None
+
+    def begin(self) -> None:
+        """Has it got ready in a thread of its own; may be called again. Not before the first frame is written, for which
+        somebody waits: loading MoviePy takes a third of a second from the threads that make it."""
+        if self._start is not None and self._begun is None:
+            self._begun = self._start()
 
     @property
     def is_ready(self) -> bool:
         """Whether nobody needs to wait."""
-        return self._begun is None or self._begun.done()
+        return self._start is None or (self._begun is not None and self._begun.done())
 
     def __call__(self) -> Iterator[np.ndarray] | None:
         """The blocks, or None."""
+        self.begin()
         if self._begun is None:
             return None
         try:
@@ -56,7 +64,7 @@ class CutSound:
 
 @contextlib.contextmanager
 def cut_sound(clip: DrivingClip | None, path: Path) -> Iterator[CutSound]:
-    """The sound between start and end of `clip`, got ready while the block renders its first frames.
+    """The sound between start and end of `clip`, for a block that begins it.
 
     Args:
         clip: Whose sound; None for no sound.
@@ -70,7 +78,7 @@ def cut_sound(clip: DrivingClip | None, path: Path) -> Iterator[CutSound]:
     with contextlib.ExitStack() as stack:
         wav = stack.enter_context(scratch_file(path, ".wav"))
         pool = stack.enter_context(ThreadPoolExecutor(1, "sound"))
-        yield CutSound(clip, pool.submit(_blocks, clip, wav, stack))
+        yield CutSound(clip, lambda: pool.submit(_blocks, clip, wav, stack))
 
 
 def _blocks(clip: DrivingClip, wav: Path, stack: contextlib.ExitStack) -> Iterator[np.ndarray]:

@@ -192,6 +192,7 @@ class _Muxer:
             frame.pts, frame.time_base = self.num_frames, 1 / self.fps
             self.num_frames += 1
             self._mux(self.video.encode(frame))
+        self.cut_sound.begin()
         if self.waiting is not None and self.cut_sound.is_ready:
             self._begin_file()
         if self.audio is not None:

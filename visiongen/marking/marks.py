@@ -6,9 +6,10 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +20,9 @@ from visiongen.marking.badge import Badge
 from visiongen.marking.credentials import belongs_to, can_be_signed, manifest_beside, sign
 from visiongen.marking.patterns import Payload
 from visiongen.marking.settings import FRAMES_KEY, NUMBER_KEY, MarkSettings
-from visiongen.marking.watermark import Watermark
+
+if TYPE_CHECKING:
+    from visiongen.marking.watermark import Watermark
 
 logger = logging.getLogger("visiongen")
 _NOT_COUNTED = ("python", FRAMES_KEY, NUMBER_KEY)
@@ -35,13 +38,22 @@ def run_number(settings: Mapping[str, Any]) -> int:
 class FrameMarks:
     """Marks the frames of one result, and fills in what only they can tell into its provenance."""
 
-    def __init__(self, marks: MarkSettings, provenance: Provenance) -> None:
+    def __init__(self, marks: MarkSettings, provenance: Provenance, *, like: np.ndarray | None = None) -> None:
+        """
+        Args:
+            marks: Which marks.
+            provenance: Of the result; the number of the invisible mark is filled in.
+            like: A picture like the frames and of their size, (H, W, 3) uint8 RGB: the invisible mark is fitted to it while the
+                first frame is still being made. None: to that frame.
+        """
         self._settings = provenance.settings
-        number = run_number(provenance.settings)
-        self._watermark = Watermark(Payload(number=number)) if marks.watermark else None
+        self._watermark: Future[Watermark] | None = None
         self._badge = Badge(marks.mark)
         if marks.watermark:
+            number = run_number(provenance.settings)
             self._settings[NUMBER_KEY] = f"{number:06x}"
+            with _in_background() as background:
+                self._watermark = background.submit(_watermark, Payload(number=number), like)
 
     def passing(self, batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
         """The same frames, marked. When the last one has passed, the settings hold the checksum of all frames as they
@@ -59,7 +71,26 @@ class FrameMarks:
 
     def marked(self, frame: np.ndarray) -> np.ndarray:
         """One frame (H, W, 3) uint8 RGB."""
-        return self._badge(frame if self._watermark is None else self._watermark(frame))
+        return self._badge(frame if self._watermark is None else self._watermark.result()(frame))
+
+
+@contextmanager
+def _in_background() -> Iterator[ThreadPoolExecutor]:
+    """A thread for what the block submits, which need not be done at its end."""
+    pool = ThreadPoolExecutor(1, "marks")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False)
+
+
+def _watermark(payload: Payload, like: np.ndarray | None) -> Watermark:
+    from visiongen.marking.watermark import Watermark  # with SciPy: a fifth of a second, that somebody would wait for
+
+    mark = Watermark(payload)
+    if like is not None:
+        mark.fit(like)
+    return mark
 
 
 def export_signed(

@@ -1,6 +1,6 @@
-"""Writes the invisible mark into frames: fitted to the first one, the same in all of them.
+"""Writes the invisible mark into frames: fitted to the portrait or the first frame, the same in all of them.
 
-The mark is noise that stands still, so it neither flickers nor costs an encoder much. It is fitted to the first frame
+The mark is noise that stands still, so it neither flickers nor costs an encoder much. It is fitted to a picture
 with the detector's own eyes: as strong as a loss of likeness of `MOST_COST` allows, and shared out so that every pattern
 is seen equally well in this very picture.
 """
@@ -15,7 +15,7 @@ from visiongen.marking.patterns import SIDE, Payload, pattern_names, shift_of, s
 from visiongen.marking.whitening import brightness, tile_scale, whitened
 
 MOST_COST = 0.0033
-"""Loss of SSIM in the first frame, which decides how strong the mark is. At 0.005 it begins to show on plain walls."""
+"""Loss of SSIM in the picture it is fitted to, which decides how strong it is. At 0.005 it begins to show on plain walls."""
 LEAST, MOST = 0.35, 1.6
 """Deviation of the mark in quiet regions, grey levels of 255."""
 _STRIP, _REACH = 256, 5
@@ -39,9 +39,13 @@ class Watermark:
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """The frame (H, W, 3) uint8 RGB with the mark, as a new array. All frames must be of one size."""
         if self._noise is None or self._noise.shape != frame.shape[:2]:
-            self._noise = self._fitted(frame)
-            self._opposite = -self._noise
+            self.fit(frame)
         return _added(frame, self._noise, self._opposite)
+
+    def fit(self, frame: np.ndarray) -> None:
+        """Makes the mark for frames like this one (H, W, 3) uint8 RGB; else it is made for the first one."""
+        self._noise = self._fitted(frame)
+        self._opposite = -self._noise
 
     def _fitted(self, frame: np.ndarray) -> np.ndarray:
         """(H, W) float32: the mark in the strength that this frame needs."""
