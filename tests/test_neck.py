@@ -1,5 +1,6 @@
 """The neck keeps its place while the head turns over it."""
 
+import cv2
 import numpy as np
 import pytest
 from builders import face, placed, rotation
@@ -81,3 +82,30 @@ def test_what_the_jaw_uncovers_is_background_where_there_is_no_neck_and_the_jaw_
     assert free.any() and person.any()
     assert (taken[1, row, free] >= HERE[1, row, free]).all()  # from below the jaw
     assert (taken[1, row, person] <= HERE[1, row, person] + 1e-6).all()  # from the jaw itself
+
+
+def head_alone(outline: np.ndarray, rim: int) -> np.ndarray:
+    """(G, G) a matte that ends `rim` cells below the head."""
+    head = np.zeros((GRID, GRID), np.uint8)
+    cv2.fillPoly(head, [np.round(outline * GRID - 0.5).astype(np.int32)], 1)
+    return cv2.dilate(head, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)).astype(np.float32)
+
+
+def test_a_head_alone_leaves_nothing_of_its_rim_behind():
+    pose, outline = setting()
+    matte = head_alone(outline, 2)
+    neck = Neck(*pose, outline, HERE, matte)
+    row, column = int(lowest(outline) * GRID), int(outline[:, 0].mean() * GRID)
+    assert neck.rim[row + 1, column] and not neck.rim[row + 5 :].any()
+    own, translation, scale = pose
+    taken = laid(neck, (own, translation - [0, 0.05 * scale, 0], scale))  # it rises
+    x, y = (np.clip(part * GRID, 0, GRID - 1).astype(int)[row - 2 : row + 3, column] for part in taken)
+    assert not matte[y, x].any()
+
+
+@pytest.mark.parametrize("below", ["neck", "nothing is known"])
+def test_with_a_neck_there_is_no_rim(below):
+    pose, outline = setting()
+    middle = np.abs(HERE[0] - outline[:, 0].mean()) < 0.1
+    matte = np.maximum(head_alone(outline, 2), middle * (HERE[1] > 0.5)) if below == "neck" else None
+    assert not Neck(*pose, outline, HERE, matte).rim.any()

@@ -127,8 +127,8 @@ class MotionField:
         self._fixed_outline = fixed(self._outline * GRID)
         self._matte = None if matte is None else np.float32(matte)
         self._beyond = self._beyond_the_head()
-        self._was = None if matte is None else self._where_the_head_was()
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
+        self._was = None if matte is None else self._where_the_head_was()
 
     def _beyond_the_head(self) -> np.ndarray:
         """(G, G) float32 distance from the portrait's head, crop units. In profile the nose is before the silhouette's ring."""
@@ -144,6 +144,7 @@ class MotionField:
         was = np.float32(cv2.erode(np.float32(self._beyond == 0), np.ones((3, 3))))  # its rim is half background
         beside = np.clip(2 - self._beyond / (_BESIDE * self.face_width), 0, 1) * above_the_jaw(self.source)
         was = np.maximum(was, cv2.dilate(self._matte, np.ones((3, 3))) * beside.astype(np.float32))
+        was = np.maximum(was, self._neck.rim)
         return cv2.GaussianBlur(was, (0, 0), 1.0)
 
     def towards(self, targets: np.ndarray) -> list[DenseMotion]:

@@ -19,6 +19,10 @@ _NEAR = 0.04
 _WITHIN, _ABOVE = 0.85, 0.07
 """Where the jaw's colours are taken: share of the distance from the middle, and face widths above its edge, since drawings
 have a line there."""
+_RIM = 5
+"""A head below which the person ends within so many cells of the grid is a head alone."""
+_NOBODY = 0.1
+"""The matte up to which a pixel shows nothing of a person."""
 _PERSON = 0.5
 """The matte from which on a pixel is a person's."""
 
@@ -47,12 +51,14 @@ class Neck:
         size = grid.shape[-1]
         head = np.zeros((size, size), np.uint8)
         cv2.fillPoly(head, [np.round(np.clip(outline, -4, 5) * size - 0.5).astype(np.int32)], 1)
+        person = np.ones((size, size)) if matte is None else cv2.resize(matte.astype(np.float32), (size, size))
+        self.rim = _rim_without_neck(head, person)
+        """(G, G) bool: of a head alone, without a neck below it, the rim of its jaw, such as the line round a drawn face."""
         # Wholly within: at the rim, what moves by less than a pixel is not yet uncovered.
-        self._head = cv2.erode(head, np.ones((3, 3), np.uint8), iterations=2, borderValue=1).astype(bool)
+        self._head = cv2.erode(head, np.ones((3, 3), np.uint8), iterations=2, borderValue=1).astype(bool) | self.rim
         # The lower edge of the head in every column.
         self._edge = edge = ((size - np.argmax(self._head[::-1], axis=0)) / size).astype(np.float32)
         below = np.clip((edge + _NEAR * scale) * size, 0, size - 1).astype(int)
-        person = np.ones((size, size)) if matte is None else cv2.resize(matte.astype(np.float32), (size, size))
         self._neck = person[below, np.arange(size)] > _PERSON
 
     def lay_under(self, taken: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float) -> None:
@@ -85,3 +91,22 @@ class Neck:
         x = np.where(deep, self._top[0] + _WITHIN * (x - self._top[0]), x)
         taken[0, part] += share * (x - taken[0, part])
         taken[1, part] += share * (y - taken[1, part])
+
+
+def _rim_without_neck(head: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """`Neck.rim`; nothing where there is a neck below the middle of the chin.
+
+    Args:
+        head: (G, G) uint8, 1 where the head is.
+        person: (G, G) in [0, 1], the matte.
+    """
+    size = len(head)
+    rows, across = np.arange(size)[:, None], np.flatnonzero(head.any(0))
+    edge = size - np.argmax(head[::-1], axis=0)  # of every column, the first row below the head
+    nobody = (rows >= edge) & (person < _NOBODY)
+    ends = np.where(nobody.any(0), np.argmax(nobody, axis=0), 2 * size)
+    ends_soon = ends - edge <= _RIM
+    middle = across[len(across) * 2 // 5 : len(across) * 3 // 5]
+    if not len(middle) or not ends_soon[middle].all():
+        return np.zeros((size, size), bool)
+    return (rows >= edge - _RIM) & (rows <= ends) & ends_soon & head.any(0)
