@@ -73,6 +73,21 @@ def test_a_person_before_a_smooth_wall_leaves_the_wall(height, width):
     assert np.abs(filled.astype(int) - wall).max() < 25 and np.abs(filled.astype(int) - wall).mean() < 2
 
 
+@pytest.mark.parametrize("across", [False, True])
+def test_a_line_goes_on_behind_the_rim_of_a_person(across):
+    """Where a head that moves uncovers it: to the depth of a tenth of the picture."""
+    size = 256
+    wall = np.full((size, size, 3), 90, np.uint8)
+    wall[118:138] = 210
+    wall = np.ascontiguousarray(wall.swapaxes(0, 1)) if across else wall
+    hidden = disc(size, 60)
+    filled = still_background(np.where(hidden[..., None] > 0.5, np.uint8(0), wall), hidden).astype(int)
+    inside = cv2.distanceTransform(np.uint8(hidden), cv2.DIST_L2, 3)
+    rim = (inside > 0) & (inside < 0.1 * size)
+    on, off = (rim & (np.abs(wall[..., 0].astype(int) - level) < 1) for level in (210, 90))
+    assert np.median(filled[on]) > 155 and np.median(filled[off]) < 110
+
+
 def test_the_matte_may_be_of_any_size_and_of_bytes(matte):
     filled = still_background(astronaut(), matte)
     as_bytes = still_background(astronaut(), np.round(matte * 255).astype(np.uint8))

@@ -147,6 +147,17 @@ def test_where_the_head_has_gone_from_the_background_comes_into_sight():
     assert MotionField(OWN).towards(OWN[None] + [0.2, 0, 0])[0].vanished.max() == 0  # no matte, no knowledge
 
 
+def test_hairs_that_the_matte_has_lost_vanish_where_the_head_is_far_from_them():
+    matte = np.float32(cv2.dilate(flow.drawn_maps(OWN)[0], np.ones((3, 3))))
+    top = int(OWN[10, 1] * GRID)
+    row, column = top + 4, int(OWN[:468, 0].min() * GRID)
+    column = int(np.argmax(matte[row] > 0.5)) - 4  # beside the head, where the matte is 0
+    assert matte[row, column] == 0
+    near, far = MotionField(OWN, matte).towards(np.stack([OWN + [0.02, 0, 0], OWN + [0.2, 0, 0]]))
+    assert near.vanished[row, column] < 0.2 and far.vanished[row, column] > 0.7
+    assert far.vanished[row, column - 6] < 0.1
+
+
 def test_lips_of_a_mouth_that_opens_go_with_the_mesh():
     shut, wide = crop_points(face(lips=0.0)), crop_points(face(jaw=0.12))
     still, opened = MotionField(shut).towards(np.stack([shut, wide]))

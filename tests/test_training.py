@@ -221,7 +221,7 @@ def config(data: Path, out: Path, **values) -> TrainConfig:
         "images": STEPS,
         "batch": 1,
         "workers": 0,
-        "learning_rate": 5e-3,
+        "learning_rate": 1e-3,
         "adversarial_from": 0.75,
         "averaging": 0.5,
     }
@@ -259,7 +259,7 @@ def test_a_few_steps_lower_the_loss(run, dataset):
     torch.manual_seed(0)
     before, after = VaeGan(VaeGanConfig()), VaeGan(VaeGanConfig())
     after.load_state_dict(state_of(run)["network"])
-    assert loss_on(after, dataset) < 0.99 * loss_on(before, dataset)
+    assert loss_on(after, dataset) < 0.97 * loss_on(before, dataset)
 
 
 def test_the_checkpoint_is_the_averaged_network(run):

@@ -9,13 +9,19 @@ import numpy as np
 
 from visiongen import mediapipe_graphs
 from visiongen.mediapipe_graphs import give_back, solutions, take
+from visiongen.ramps import rising
 
 PERSON = "person"
 """The kind of its graph."""
 _SEEN = 256
 """Side of the square that the model looks at, px."""
-_FILL_SIDE = 128
+_FILL_SIDE = 192
 """Longer side of the picture in which the background is continued, px."""
+_NEAR = (0.12, 0.32)
+"""Distances from what is known, longer sides of the picture, over which lines give way to smooth colours: those from two sides,
+which meet behind a head, make a seam there."""
+_KNOWN = 0.98
+"""What is known less surely is not continued."""
 
 
 def _made() -> Any:
@@ -67,14 +73,15 @@ def person_matte(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def still_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """`image` without the person: what is behind is continued smoothly from what is beside.
+    """`image` without the person: what is behind is continued from what is beside, lines near by, colours farther in.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         matte: (h, w) in [0, 1] (uint8 0-255 is taken too), of any size.
     Returns:
         (H, W, 3) uint8; unchanged where the matte, grown a little, is 0.
-    Source: the push-pull pyramid of Gortler et al., "The lumigraph", 1996.
+    Source: Bertalmio et al., "Navier-Stokes, fluid dynamics, and image and video inpainting", 2001; farther in the pyramid of
+    Gortler et al., "The lumigraph", 1996.
     """
     height, width = image.shape[:2]
     person = matte.astype(np.float32) / (255 if matte.dtype == np.uint8 else 1)
@@ -87,10 +94,22 @@ def still_background(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
     known = np.clip(1 - 1.5 * cv2.resize(person, size, interpolation=cv2.INTER_LINEAR), 0, 1)
     if known.max() < 0.01:  # nothing but person, as in a close-up: its own colours, blurred, are the best guess
         known = np.full_like(known, 0.001)
-    filled = cv2.resize(_push_pull(small, known[..., None]), (width, height), interpolation=cv2.INTER_LINEAR)
+    filled = cv2.resize(_continued(small, known), (width, height), interpolation=cv2.INTER_LINEAR)
     known = cv2.resize(known, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
     blended = filled + (image - filled) * known
     return np.clip(blended + 0.5, 0, 255).astype(np.uint8)
+
+
+def _continued(small: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(h, w, 3) float32, a picture of which the part that is not `known` (h, w) is made up."""
+    smooth = _push_pull(small, known[..., None])
+    unknown = (known < _KNOWN).astype(np.uint8)
+    if unknown.all():
+        return smooth
+    lines = cv2.inpaint(np.uint8(np.clip(small + 0.5, 0, 255)), unknown, 3, cv2.INPAINT_NS)
+    away = cv2.distanceTransform(unknown, cv2.DIST_L2, 3) / max(known.shape)
+    share = 1 - rising(away, _NEAR)
+    return smooth + share[..., None] * (lines - smooth)
 
 
 def _push_pull(values: np.ndarray, known: np.ndarray) -> np.ndarray:

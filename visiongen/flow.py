@@ -56,6 +56,8 @@ _AT_THE_HEAD = 0.85
 """Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
 _FIVE = np.ones((5, 5), np.uint8)
+_STRANDS = 9
+"""Twice the distance from a matte, cells, up to which there are single hairs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,7 @@ class MotionField:
         self._matte = None if matte is None else np.float32(matte)
         self._beyond = self._beyond_the_head()
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
-        self._was = None if matte is None else self._where_the_head_was()
+        self._was, self._strands = (None, None) if matte is None else self._where_the_head_was()
 
     def _beyond_the_head(self) -> np.ndarray:
         """(G, G) float32 distance from the portrait's head, crop units. In profile the nose is before the silhouette's ring."""
@@ -138,14 +140,14 @@ class MotionField:
             cv2.fillPoly(head, [fixed(part * GRID)], 1, shift=SUBPIXEL)
         return cv2.distanceTransform(1 - head, cv2.DIST_L2, 3) / GRID
 
-    def _where_the_head_was(self) -> np.ndarray:
-        """(G, G) float32 in [0, 1]: within the portrait's silhouette, and what the matte has beside it, hair and ears; but not
-        below the ears, where hair and shoulders may stay behind."""
+    def _where_the_head_was(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both (G, G) float32 in [0, 1]: within the portrait's silhouette, and what the matte has beside it, hair and ears; but
+        not below the ears, where hair and shoulders may stay. And the same with single hairs, which the matte has lost."""
         was = np.float32(cv2.erode(np.float32(self._beyond == 0), np.ones((3, 3))))  # its rim is half background
         beside = np.clip(2 - self._beyond / (_BESIDE * self.face_width), 0, 1) * above_the_jaw(self.source)
-        was = np.maximum(was, cv2.dilate(self._matte, np.ones((3, 3))) * beside.astype(np.float32))
         was = np.maximum(was, self._neck.rim)
-        return cv2.GaussianBlur(was, (0, 0), 1.0)
+        grown = (cv2.dilate(self._matte, np.ones((size, size))) * beside.astype(np.float32) for size in (3, _STRANDS))
+        return tuple(cv2.GaussianBlur(np.maximum(was, part), (0, 0), 1.0) for part in grown)
 
     def towards(self, targets: np.ndarray) -> list[DenseMotion]:
         """Dense motion for each of (T, 478, 3) target landmarks, crop units."""
@@ -248,7 +250,8 @@ class MotionField:
             return np.zeros((GRID, GRID), np.float32), np.zeros((GRID, GRID), np.float32)
         now = cv2.dilate(person, _FIVE)  # the edges are the network's
         gone = cv2.GaussianBlur(1 - now, (0, 0), 0.8)
-        return self._was * gone, (1 - np.maximum(self._was, self._matte)) * gone
+        far = cv2.GaussianBlur(1 - cv2.dilate(now, np.ones((_STRANDS, _STRANDS))), (0, 0), 0.8)
+        return np.maximum(self._was * gone, self._strands * far), (1 - np.maximum(self._was, self._matte)) * gone
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:
         """(2, G, G) float32 the affine map that takes the target's outline best to the portrait's, everywhere."""
