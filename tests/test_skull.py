@@ -85,14 +85,25 @@ def test_a_turned_head_shows_hair_from_above_the_ears_behind_it(yaw):
     points = head()
     skull = Skull(points, disc(0.4))
     turned = texture(skull, head(turn=rotation(yaw=yaw)))
-    behind = turned[468 + 2 * len(FACE_OVAL) :]
-    assert behind[:, 1].max() < points[:468, 1].mean()
+    place, colour = (part[468:, :2].reshape(-1, len(FACE_OVAL), 2) for part in (skull.vertices, turned))
+    is_behind = np.linalg.norm(place[2:] - place[1], axis=-1).max(0) > 0.2 * skull.face_width
+    assert is_behind.mean() > 0.4 and colour[2:, is_behind, 1].max() < points[:468, 1].mean()
     # The head is closed: its back reaches further out than its silhouette did.
     target = head(turn=rotation(yaw=yaw))
     vertices = skull.posed(target, *pose_of(target))
     side = -np.sign(yaw)
     outline, back = (side * (v[:, 0] - 0.5) for v in (skull.silhouette(vertices), vertices[468:]))
     assert back.max() >= outline.max()
+
+
+def test_what_lies_as_near_as_nothing_behind_the_ear_lobes_has_their_colours():
+    """Not those of the hair above, all of which would be a dot."""
+    skull, count = Skull(head()), len(FACE_OVAL)
+    turned = texture(skull, head(turn=rotation(yaw=25)))
+    place, colour = (part[468:, :2].reshape(-1, count, 2) for part in (skull.vertices, turned))
+    near = np.linalg.norm(place[2:] - place[1], axis=-1).max(0) < 0.1 * skull.face_width
+    assert near[FACE_OVAL.index(361)] and near[FACE_OVAL.index(132)] and not near[FACE_OVAL.index(10)]
+    assert (np.linalg.norm(colour[2:] - colour[1], axis=-1)[:, near] < 0.1 * skull.face_width).all()
 
 
 @pytest.mark.parametrize("yaw", [-40, 40])

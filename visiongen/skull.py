@@ -55,6 +55,8 @@ _BEHIND = ((0.04, 0.06, 0.15), (0.16, 0.45, 0.3), (0.5, 0.72, 0.3), (0.97, 0.78,
 shows their colour, as a share of the way from the silhouette back to the oval."""
 _HAIR_BEFORE = 0.45
 """Share of that depth which long hair, whose silhouette is the portrait's, has before the head already."""
+_CLOSED = (0.1, 0.6)
+"""How free of the neck a direction is, of 1, from which, and from where on wholly, there is hair behind the head."""
 _HAIR = 0.45
 """Behind the head there is hair: its colours come from no lower than this, of 1 (straight up); ears are below."""
 _FAIRLY_FAR, _JAW, _AT_THE_JAW = (12.0, 28.0), (0.1, 0.4), 1.4
@@ -111,6 +113,13 @@ def _free() -> np.ndarray:
     """(36,) in [0, 1], how little of what is beyond a vertex of the oval is neck."""
     free = np.clip((_NECK[1] - outward()[:, 1]) / (_NECK[1] - _NECK[0]), 0, 1)
     return free * free * (3 - 2 * free)
+
+
+@cache
+def _hair_behind() -> np.ndarray:
+    """(36,) in [0, 1]: where the skull behind the silhouette is as good as closed, it keeps the colours it has there; hair would be
+    a dark dot at an ear lobe."""
+    return rising(_free(), _CLOSED)
 
 
 @cache
@@ -264,7 +273,8 @@ class Skull:
         for number, (_, _, back) in enumerate(_BEHIND, len(_OUT)):
             ring = _ring(flat, number)
             hidden = np.array([cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in ring])
-            ring[hidden] = above(back)[_hair_above()][hidden]
+            hair_above = above(back)[_hair_above()]
+            ring[hidden] += (_hair_behind()[:, None] * (hair_above - ring))[hidden]
             shown.append(468 + number * len(FACE_OVAL) + np.flatnonzero(~hidden))
         if matte is not None:
             near = np.concatenate([rim(_INWARD / 2), np.arange(468, 468 + len(_OUT) * len(FACE_OVAL)), *shown])
@@ -312,6 +322,9 @@ class Skull:
         below = (np.clip((down - _JAW[0]) / (_JAW[1] - _JAW[0]), 0, 1) * (1 - self._hair))[:, None]
         for number in range(len(_OUT)):
             _ring(steps, number)[:] = _AT_THE_JAW * below * (oval - _ring(self.vertices, number)[:, :2])
+        closed = 1 - _hair_behind()[:, None]
+        for number in range(len(_OUT), len(_OUT) + len(_BEHIND)):
+            _ring(steps, number)[:] = closed * _ring(steps, len(_OUT) - 1)
         return steps
 
     def _beyond_the_corners(self) -> np.ndarray:
