@@ -117,8 +117,8 @@ def _free() -> np.ndarray:
 
 @cache
 def _hair_behind() -> np.ndarray:
-    """(36,) in [0, 1]: where the skull behind the silhouette is as good as closed, it keeps the colours it has there; hair would be
-    a dark dot at an ear lobe."""
+    """(36,) in [0, 1], how much of hair's colours the skull has behind the silhouette: none where it is as good as closed,
+    where all of the hair would be a dot at an ear lobe."""
     return rising(_free(), _CLOSED)
 
 
