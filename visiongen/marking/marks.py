@@ -52,8 +52,9 @@ class FrameMarks:
         if marks.watermark:
             number = run_number(provenance.settings)
             self._settings[NUMBER_KEY] = f"{number:06x}"
-            with _in_background() as background:
-                self._watermark = background.submit(_watermark, Payload(number=number), like)
+            background = ThreadPoolExecutor(1, "marks")
+            self._watermark = background.submit(_watermark, Payload(number=number), like)
+            background.shutdown(wait=False)  # no further work; what is under way is done
 
     def passing(self, batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
         """The same frames, marked. When the last one has passed, the settings hold the checksum of all frames as they
@@ -72,16 +73,6 @@ class FrameMarks:
     def marked(self, frame: np.ndarray) -> np.ndarray:
         """One frame (H, W, 3) uint8 RGB."""
         return self._badge(frame if self._watermark is None else self._watermark.result()(frame))
-
-
-@contextmanager
-def _in_background() -> Iterator[ThreadPoolExecutor]:
-    """A thread for what the block submits, which need not be done at its end."""
-    pool = ThreadPoolExecutor(1, "marks")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=False)
 
 
 def _watermark(payload: Payload, like: np.ndarray | None) -> Watermark:
