@@ -81,7 +81,7 @@ def test_beside_a_jaw_that_hair_hides_there_is_hair():
     moved = np.linalg.norm(bare.texture(turned, rotation, scale) - hidden.texture(turned, rotation, scale), axis=1)
     right = bare.vertices[:, 0] < SOURCE[list(FACE_OVAL), 0].mean()
     assert moved[right].max() > 0.02
-    assert moved[~right].max() == 0
+    assert moved[~right].max() < 1e-9  # the depth of the head is of both sides
 
 
 @pytest.mark.parametrize("colour", HAIR.values(), ids=HAIR)
