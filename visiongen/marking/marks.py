@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,7 @@ from visiongen.marking.badge import Badge
 from visiongen.marking.credentials import belongs_to, can_be_signed, manifest_beside, sign
 from visiongen.marking.patterns import Payload
 from visiongen.marking.settings import FRAMES_KEY, NUMBER_KEY, MarkSettings
-
-if TYPE_CHECKING:
-    from visiongen.marking.watermark import Watermark
+from visiongen.marking.watermark import Watermark
 
 logger = logging.getLogger("visiongen")
 _NOT_COUNTED = ("python", FRAMES_KEY, NUMBER_KEY)
@@ -76,8 +74,6 @@ class FrameMarks:
 
 
 def _watermark(payload: Payload, like: np.ndarray | None) -> Watermark:
-    from visiongen.marking.watermark import Watermark  # with SciPy: a fifth of a second, that somebody would wait for
-
     mark = Watermark(payload)
     if like is not None:
         mark.fit(like)
