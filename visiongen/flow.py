@@ -56,8 +56,8 @@ _AT_THE_HEAD = 0.85
 """Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
 _FIVE = np.ones((5, 5), np.uint8)
-_STRANDS = 9
-"""Twice the distance from a matte, cells, up to which there are single hairs."""
+_STRANDS = np.ones((9, 9), np.uint8)
+"""Round a matte, cells, up to where there are single hairs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ class MotionField:
         was = np.float32(cv2.erode(np.float32(self._beyond == 0), np.ones((3, 3))))  # its rim is half background
         beside = np.clip(2 - self._beyond / (_BESIDE * self.face_width), 0, 1) * above_the_jaw(self.source)
         was = np.maximum(was, self._neck.rim)
-        grown = (cv2.dilate(self._matte, np.ones((size, size))) * beside.astype(np.float32) for size in (3, _STRANDS))
+        grown = (cv2.dilate(self._matte, kernel) * beside.astype(np.float32) for kernel in (np.ones((3, 3)), _STRANDS))
         return tuple(cv2.GaussianBlur(np.maximum(was, part), (0, 0), 1.0) for part in grown)
 
     def towards(self, targets: np.ndarray) -> list[DenseMotion]:
@@ -250,7 +250,7 @@ class MotionField:
             return np.zeros((GRID, GRID), np.float32), np.zeros((GRID, GRID), np.float32)
         now = cv2.dilate(person, _FIVE)  # the edges are the network's
         gone = cv2.GaussianBlur(1 - now, (0, 0), 0.8)
-        far = cv2.GaussianBlur(1 - cv2.dilate(now, np.ones((_STRANDS, _STRANDS))), (0, 0), 0.8)
+        far = cv2.GaussianBlur(1 - cv2.dilate(now, _STRANDS), (0, 0), 0.8)
         return np.maximum(self._was * gone, self._strands * far), (1 - np.maximum(self._was, self._matte)) * gone
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:

@@ -275,7 +275,7 @@ def _export(
     provenance: Provenance,
     **how: Any,
 ) -> int:
-    """Number of frames written, of `total` like a picture, with their marks; the file is signed before it has its name."""
+    """Number of frames written, of `total`, with their marks, see `FrameMarks`; the file is signed before it has its name."""
     outside, who = guards.Outside(), plugins.title_of(exporter)
     marked = FrameMarks(marks, provenance, like=like).passing(batches)
 

@@ -45,14 +45,16 @@ class FrameMarks:
                 first frame is still being made. None: to that frame.
         """
         self._settings = provenance.settings
-        self._watermark: Future[Watermark] | None = None
+        number = run_number(provenance.settings)
+        self._watermark = Watermark(Payload(number=number)) if marks.watermark else None
         self._badge = Badge(marks.mark)
+        self._fitting: Future[None] | None = None
         if marks.watermark:
-            number = run_number(provenance.settings)
             self._settings[NUMBER_KEY] = f"{number:06x}"
-            background = ThreadPoolExecutor(1, "marks")
-            self._watermark = background.submit(_watermark, Payload(number=number), like)
-            background.shutdown(wait=False)  # no further work; what is under way is done
+            if like is not None:
+                background = ThreadPoolExecutor(1, "marks")
+                self._fitting = background.submit(self._watermark.fit, like)
+                background.shutdown(wait=False)  # no further work; what is under way is done
 
     def passing(self, batches: Iterable[FrameBatch]) -> Iterator[FrameBatch]:
         """The same frames, marked. When the last one has passed, the settings hold the checksum of all frames as they
@@ -70,14 +72,9 @@ class FrameMarks:
 
     def marked(self, frame: np.ndarray) -> np.ndarray:
         """One frame (H, W, 3) uint8 RGB."""
-        return self._badge(frame if self._watermark is None else self._watermark.result()(frame))
-
-
-def _watermark(payload: Payload, like: np.ndarray | None) -> Watermark:
-    mark = Watermark(payload)
-    if like is not None:
-        mark.fit(like)
-    return mark
+        if self._fitting is not None:
+            self._fitting.result()
+        return self._badge(frame if self._watermark is None else self._watermark(frame))
 
 
 def export_signed(
