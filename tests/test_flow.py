@@ -174,9 +174,9 @@ def test_what_belongs_to_a_head_is_as_far_from_it_as_it_was():
     """Beside a head that is turned far, the continuation of its motion shows an ear or the cheek once more."""
     field, here = MotionField(OWN, np.ones((GRID, GRID), np.float32)), pixel_centres(GRID)
     covered = field.towards(OWN[None])[0].maps[MAPS.index("head")]
-    assert field._belongs(here, covered, OWN, np.float32(1)).min() > 0.9
+    assert field._belongs(here, covered, OWN, np.float32(1), np.float32(0)).min() > 0.9
     half = covered * (here[..., 0] < OWN[:468, 0].mean())
-    belongs = field._belongs(here, half, OWN, np.float32(1))
+    belongs = field._belongs(here, half, OWN, np.float32(1), np.float32(0))
     ear = np.round(OWN[454, :2] * GRID).astype(int) + [3, 0]
     assert belongs[ear[1], ear[0]] == 0 and belongs[half > 0].min() > 0.9
     assert belongs[int(OWN[152, 1] * GRID) + 4 :].min() > 0.9  # the neck stays

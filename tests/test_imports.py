@@ -29,6 +29,7 @@ LAYERS = (
         "rasterise",
         "oval",
         "hair",
+        "crown",
         "skull",
         "neck",
         "feature_maps",

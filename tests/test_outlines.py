@@ -63,7 +63,7 @@ def test_lines_stay_where_nothing_is_stretched():
 @pytest.mark.parametrize("yaw", [-30, 25])
 def test_a_turned_drawing_has_no_black_spots(yaw):
     picture = drawing(4)
-    composer = Composer(picture, still_background(picture, MATTE), SOURCE)
+    composer = Composer(picture, still_background(picture, MATTE), SOURCE, MATTE)
     dense, target = turned(yaw)
     painted = np.zeros((5, GRID, GRID), np.float32)
     painted[3] = 1  # the moved portrait alone
@@ -80,7 +80,7 @@ def test_a_turned_drawing_has_no_black_spots(yaw):
 @pytest.mark.parametrize("part", [np.s_[40:60, 70:90], np.s_[:20, :30], np.s_[100:, 110:], np.s_[63:64, 5:6]])
 def test_only_the_part_that_loses_lines_is_looked_at_again(part):
     picture = drawing(4)
-    composer = Composer(picture, still_background(picture, MATTE), SOURCE)
+    composer = Composer(picture, still_background(picture, MATTE), SOURCE, MATTE)
     dense, target = turned(25)
     painted = np.zeros((5, GRID, GRID), np.float32)
     painted[3] = 1

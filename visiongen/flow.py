@@ -17,6 +17,7 @@ from functools import cache
 import cv2
 import numpy as np
 
+from visiongen.crown import crowned, sampled
 from visiongen.drawing import SUBPIXEL, fixed
 from visiongen.feature_maps import LEVELS, draw_features
 from visiongen.hair import NO_HAIR, Hair
@@ -52,6 +53,9 @@ _FARTHER, _SLACK = 1.5, 0.04
 _SURE = (15.0, 30.0)
 """Degrees of turn from the portrait's pose at which the mesh begins to overrule, and overrules, the network, which has seen few
 such turns and digs holes into a cheek that comes into sight."""
+_A_LITTLE, _CUT = (4.0, 10.0), 0.1
+"""Degrees of turn at which no more than the surface is shown of a head that its picture cuts off, and how far below the cut
+that begins, face widths."""
 _AT_THE_HEAD = 0.85
 """Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
@@ -128,6 +132,8 @@ class MotionField:
         self._outline = self._skull.silhouette(self._skull.vertices)
         self._fixed_outline = fixed(self._outline * GRID)
         self._matte = None if matte is None else np.float32(matte)
+        self._crowned = None if matte is None else crowned(matte, self.source)
+        self._is_cut = matte is not None and bool(self._crowned[: len(self._crowned) - GRID].any())
         self._beyond = self._beyond_the_head()
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
         self._was, self._strands = (None, None) if matte is None else self._where_the_head_was()
@@ -206,9 +212,9 @@ class MotionField:
         cv2.merge([here[axis] + steps[axis] for axis in range(2)], candidates[0])
         candidates[1] = pixel_centres(GRID)
         cv2.add(pixel_centres(GRID), (*shift, 0, 0), dst=candidates[2])
-        prior, turned = self._prior(vertices), self._turned(rotation)
-        person = np.maximum(maps[1], self._belongs(candidates[0], maps[1], target, turned))
-        vanished, beside = self._vanished(person)
+        prior, (turned, bowed) = self._prior(vertices), self._turned(rotation)
+        person = np.maximum(maps[1], self._belongs(candidates[0], maps[1], target, turned, bowed))
+        vanished, beside = self._vanished(person, candidates[0])
         held = np.zeros((GRID, GRID), np.float32)
         if turned > 0:  # few frames; before, hair and cheeks are better known to the network
             held = turned * _within(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)))
@@ -216,25 +222,31 @@ class MotionField:
             _overrule(candidates, held, turned * beside)
         return DenseMotion(candidates, prior, maps, vanished, held, self._lips(target, scale))
 
-    def _belongs(self, head: np.ndarray, covered: np.ndarray, target: np.ndarray, turned: np.float32) -> np.ndarray:
+    def _belongs(
+        self, head: np.ndarray, covered: np.ndarray, target: np.ndarray, turned: np.float32, bowed: np.float32
+    ) -> np.ndarray:
         """(G, G) the person's matte, moved with the head: hair, ears and the neck below the jaw. What is above the jaw, or
         where nobody was, is about as far from the head that is `covered` as it was: beside one that is `turned`, its
-        continuation shows an ear twice."""
+        continuation shows an ear twice, and above one that is `bowed` the hair at which its picture cuts it; both shares."""
         if self._matte is None:
             return np.zeros((GRID, GRID), np.float32)
-        places = head * GRID - 0.5
-        matte = cv2.remap(self._matte, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        if turned == 0:  # most frames
+        matte = sampled(self._crowned, head)
+        if max(turned, bowed) == 0:  # most frames
             return matte
-        before = cv2.remap(self._beyond, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        before = cv2.remap(self._beyond, head * GRID - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         now = cv2.distanceTransform(np.uint8(covered < 0.5), cv2.DIST_L2, 3) / GRID
-        farther = (now - _FARTHER * before) / np.float32(_SLACK * self.face_width) - 1
-        watched = np.maximum(above_the_jaw(target), 1 - self._matte)
-        return matte * (1 - turned * watched * np.clip(farther, 0, 1))
+        twice = turned * np.clip((now - _FARTHER * before) / np.float32(_SLACK * self.face_width) - 1, 0, 1)
+        if bowed > 0:
+            at_the_cut = np.clip((np.float32(_CUT * self.face_width) - head[..., 1]) * GRID, 0, 1)
+            twice = np.maximum(twice, bowed * at_the_cut * np.clip((now - before) * GRID - 0.5, 0, 1))
+        return matte * (1 - np.maximum(above_the_jaw(target), 1 - self._matte) * twice)
 
-    def _turned(self, rotation: np.ndarray) -> np.float32:
-        """Share in [0, 1] of the turn at which the mesh overrules the network."""
-        return np.float32(np.clip((self._skull.turned_away(rotation) - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1))
+    def _turned(self, rotation: np.ndarray) -> tuple[np.float32, np.float32]:
+        """Shares in [0, 1] of the turn at which the mesh overrules the network, and of that at which of a head cut off by its
+        picture no more is shown than its surface."""
+        angle = self._skull.turned_away(rotation)
+        sure, a_little = (np.float32(np.clip((angle - low) / (high - low), 0, 1)) for low, high in (_SURE, _A_LITTLE))
+        return sure, self._is_cut * a_little
 
     def _lips(self, target: np.ndarray, scale: float) -> np.ndarray:
         """Of a mouth that opens wide the network paints the lips away."""
@@ -244,14 +256,17 @@ class MotionField:
             lips = cv2.GaussianBlur(cv2.dilate(lips, _FIVE), (0, 0), 1.2)
         return lips
 
-    def _vanished(self, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _vanished(self, person: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where nothing of the person is now: where the head was, and where nobody was; without a matte nobody knows."""
         if self._matte is None:
             return np.zeros((GRID, GRID), np.float32), np.zeros((GRID, GRID), np.float32)
         now = cv2.dilate(person, _FIVE)  # the edges are the network's
         gone = cv2.GaussianBlur(1 - now, (0, 0), 0.8)
         far = cv2.GaussianBlur(1 - cv2.dilate(now, _STRANDS), (0, 0), 0.8)
-        return np.maximum(self._was * gone, self._strands * far), (1 - np.maximum(self._was, self._matte)) * gone
+        was = self._was
+        if (above := head[..., 1] < 0).any():
+            was = np.maximum(was, above * self._matte)
+        return np.maximum(was * gone, self._strands * far), (1 - np.maximum(self._was, self._matte)) * gone
 
     def _continuation(self, vertices: np.ndarray) -> np.ndarray:
         """(2, G, G) float32 the affine map that takes the target's outline best to the portrait's, everywhere."""

@@ -15,6 +15,7 @@ from functools import cache
 import cv2
 import numpy as np
 
+from visiongen.crown import crowned, sampled
 from visiongen.hair import NO_HAIR, Hair
 from visiongen.landmarks import FACE_OVAL
 from visiongen.oval import by_direction, cheeks, outward, rim
@@ -159,12 +160,13 @@ class Skull:
         self._deep = np.maximum(self._deep, self._aside)
         flat = (1 - self._hair) * (1 - self._aside) * rising(outward()[:, 1], _FLAT_JAW)
         self._flat = 1 - (1 - _FLAT) * flat
+        matte = None if matte is None else crowned(matte, self.source)
         self._offsets = self._rings(_usual_reach() if matte is None else self._reach(matte))
         if matte is not None:
             self._hold_within(matte, self._pose)
         if also is not None:
             pose = tuple(part[0] for part in fit_head(np.asarray(also[0], np.float64)[None]))
-            self._draw_in(also[1], pose)
+            self._draw_in(crowned(also[1], also[0]), pose)
         self.vertices = self.posed(self.source, *self._pose)
         """(N, 3) of the portrait itself, crop units."""
         self._unseen = self._colours_of_the_unseen(matte, hair) - self.vertices[:, :2]
@@ -371,9 +373,7 @@ def _last(inside: np.ndarray) -> np.ndarray:
 
 def _person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(A, B) bool: points (A, B, 2), crop units, that the matte calls person."""
-    x, y = np.moveaxis((points * matte.shape[0] - 0.5).astype(np.float32), -1, 0)
-    sampled = cv2.remap(matte.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return sampled > _PERSON
+    return sampled(matte, points) > _PERSON
 
 
 def _ring(vertices: np.ndarray, number: int) -> np.ndarray:

@@ -33,15 +33,15 @@ def warp(picture: np.ndarray, flow: np.ndarray, *, interpolation: int = cv2.INTE
 
 
 def half_steps(picture: np.ndarray) -> np.ndarray:
-    """(2S - 1, 2S - 1, C) of a (S, S, C) picture: its pixels, and what lies half-way between them, by Lanczos' kernel.
+    """(2H - 1, 2W - 1, C) of a (H, W, C) picture: its pixels, and what lies half-way between them, by Lanczos' kernel.
 
     Made once, it lets `warp_half_steps` read bilinearly, which takes a quarter of the time of `warp`, and is as near to
     Lanczos' kernel itself (PSNR of a moved photograph 45.9 dB, cubic 45.2, bilinear alone 38).
     """
-    side = 2 * picture.shape[0] - 1
+    height, width = (2 * side - 1 for side in picture.shape[:2])
     flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
     matrix = np.array([[0.5, 0, 0], [0, 0.5, 0]])
-    return cv2.warpAffine(picture, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(picture, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def warp_half_steps(fine: np.ndarray, places: np.ndarray, *, above: bool = True) -> np.ndarray:

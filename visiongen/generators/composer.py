@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from visiongen import feedback
+from visiongen.crown import crowned, with_hair_above
 from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
 from visiongen.other_side import Revealed, mirrored, show
@@ -17,18 +18,21 @@ from visiongen.warping import half_step_units, half_steps, reaches_above, resize
 class Composer:
     """Composes frames of one portrait."""
 
-    def __init__(self, crop: np.ndarray, background: np.ndarray, source: np.ndarray) -> None:
+    def __init__(self, crop: np.ndarray, background: np.ndarray, source: np.ndarray, matte: np.ndarray) -> None:
         """
         Args:
             crop: (S, S, 3) uint8 RGB.
             background: (S, S, 3) uint8, of `visiongen.background.still_background`.
             source: (478, 3) landmarks of the portrait, crop units.
+            matte: (G, G) in [0, 1], the person.
         """
         self._side, self._source = crop.shape[0], source
-        self._crop = half_steps(crop)
+        person = crowned(matte, source)
+        self._crop = half_steps(with_hair_above(crop, person))
+        self._above = len(self._crop) - (2 * self._side - 1)
         self.outlines = Outlines(crop, source)
         without = self.outlines.without
-        self._without_lines = None if without is None else half_steps(without)
+        self._without_lines = None if without is None else half_steps(with_hair_above(without, person))
         self._background = [np.float32(plane) for plane in cv2.split(background)]
         self._unseen = Unseen(crop, source)
 
@@ -81,16 +85,21 @@ class Composer:
         """The mirrored portrait, moved, (S, S, 3) uint8."""
         places = self._places(revealed.flow, mirrored(self._source), target, shift)
         places[..., 0] = self._crop.shape[1] - 1 - places[..., 0]
-        return warp_half_steps(self._crop, places)
+        return warp_half_steps(self._crop[self._above :], places)
 
     def _moved(self, places: np.ndarray, without_lines: np.ndarray | None, *, above: bool) -> np.ndarray:
         """The portrait, moved, (S, S, 3) uint8."""
-        picture = warp_half_steps(self._crop, places, above=above)
+        crop, without = self._crop, self._without_lines
+        if above:
+            cv2.add(places, (0, self._above, 0, 0), dst=places)
+        else:
+            crop, without = crop[self._above :], None if without is None else without[self._above :]
+        picture = warp_half_steps(crop, places, above=above)
         if without_lines is not None and without_lines.any():
             # Reading is the longest part of a frame, and this is mostly a quarter of it.
             part = self._part(without_lines)
             share = self._enlarged(without_lines)[part]
-            other = warp_half_steps(self._without_lines, places[part], above=False)  # not any more
+            other = warp_half_steps(without, places[part], above=False)  # not any more
             picture[part] = cv2.blendLinear(picture[part], other, 1 - share, share)
         return picture
 

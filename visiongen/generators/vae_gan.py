@@ -211,14 +211,14 @@ class _PreparedPortrait:
         self.portrait = portrait
         self.source = source_landmarks(portrait)
         self.small = small = resized(portrait.crop, SIZE)
-        matte = portrait_matte(portrait, GRID)
+        self._matte = matte = portrait_matte(portrait, GRID)
         with meanwhile(lambda: generator.encode(small, drawn_maps(self.source), matte)) as code:
             hair = find_hair(small, self.source, matte)
             self.field = MotionField(self.source, matte, hair=hair)
             self.other_side = OtherSide(self.source, matte, hair)
             self._own = own_part(portrait, GRID)
             self._background = still_background(portrait.crop, matte)
-            self.composer = Composer(portrait.crop, self._background, self.source)
+            self.composer = Composer(portrait.crop, self._background, self.source, matte)
             self.code = code()
         self.aligned: tuple[MotionTrack, np.ndarray | None] | None = None
         """The motion of which a single frame was asked for last, and `DriverFrames.crop_from_driver` for it."""
@@ -232,7 +232,7 @@ class _PreparedPortrait:
         """Composes small frames to look at; most portraits never need it."""
         if self.portrait.crop.shape[0] == SIZE:
             return self.composer
-        return Composer(self.small, self.small_background, self.source)
+        return Composer(self.small, self.small_background, self.source, self._matte)
 
     @cached_property
     def small_background(self) -> np.ndarray:
