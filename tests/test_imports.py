@@ -30,6 +30,7 @@ LAYERS = (
         "oval",
         "hair",
         "crown",
+        "continuation",
         "skull",
         "neck",
         "feature_maps",

@@ -205,3 +205,14 @@ def test_a_turned_portrait_shows_what_is_behind_its_oval_and_no_broader_head(yaw
     assert width(0) > 1.25
     assert width(yaw) < 1.12
     assert width(yaw, hides=1.0) > width(yaw) + 0.1
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_skull_lacks_the_other_side_of_a_portrait_that_looks_to_the_side_once_that_is_seen(side):
+    def lacks(own: float, now: float) -> float:
+        return Skull(head(turn=rotation(yaw=own * side))).lacks(pose_of(head(turn=rotation(yaw=now * side)))[0])
+
+    assert lacks(30, 30) == lacks(30, 50) == 0
+    assert lacks(30, 10) == lacks(30, -20) == 1
+    assert 0 < lacks(30, 23) < 1
+    assert lacks(0, 40) == lacks(3, -20) == 0

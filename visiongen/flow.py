@@ -17,6 +17,7 @@ from functools import cache
 import cv2
 import numpy as np
 
+from visiongen.continuation import Continuation
 from visiongen.crown import crowned, sampled
 from visiongen.drawing import SUBPIXEL, fixed
 from visiongen.feature_maps import LEVELS, draw_features
@@ -135,6 +136,8 @@ class MotionField:
         self._crowned = None if matte is None else crowned(matte, self.source)
         self._is_cut = matte is not None and bool(self._crowned[: len(self._crowned) - GRID].any())
         self._beyond = self._beyond_the_head()
+        hull = cv2.convexHull(np.float32(np.concatenate([self._outline, self.source[:468, :2]])))[:, 0]
+        self._continued = Continuation(self._outline, hull, self.face_width, _planes())
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
         self._was, self._strands = (None, None) if matte is None else self._where_the_head_was()
 
@@ -190,15 +193,15 @@ class MotionField:
 
         here = _planes()
         x, y = np.take(here.reshape(2, -1), covered, axis=1)
-        head = self._continuation(vertices)
+        a, b, c = table[:6].reshape(2, 3, -1).swapaxes(0, 1)
+        taken = np.clip(a * x + b * y + c, table[6:8], table[8:10])
+        head = self._continued(self._skull.silhouette(vertices), covered, taken, share=1 - self._skull.lacks(rotation))
         self._neck.lay_under(head, rotation, translation, scale)
-        for axis, (a, b, c) in enumerate(table[:6].reshape(2, 3, -1)):
-            head[axis].ravel()[covered] = np.clip(a * x + b * y + c, table[6 + axis], table[8 + axis])
+        head.reshape(2, -1)[:, covered] = taken
         # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.
         steps = [cv2.GaussianBlur(part, (0, 0), 0.8) for part in head - here]
 
-        maps = np.empty((len(MAPS), GRID, GRID), np.float32)
-        maps[:7] = 0
+        maps = np.zeros((len(MAPS), GRID, GRID), np.float32)
         maps[0].ravel()[covered] = hit < len(face_model().triangles)
         maps[1].ravel()[covered] = 1
         for channel, values in enumerate(table[10:], start=2):
@@ -267,17 +270,6 @@ class MotionField:
         if (above := head[..., 1] < 0).any():
             was = np.maximum(was, above * self._matte)
         return np.maximum(was * gone, self._strands * far), (1 - np.maximum(self._was, self._matte)) * gone
-
-    def _continuation(self, vertices: np.ndarray) -> np.ndarray:
-        """(2, G, G) float32 the affine map that takes the target's outline best to the portrait's, everywhere."""
-        outline = self._skull.silhouette(vertices)
-        system = np.c_[outline, np.ones(len(outline))]
-        affine = np.linalg.lstsq(system, self._outline, rcond=None)[0].T.astype(np.float32)  # (2, 3)
-        along, down, shift = affine.T[..., None, None]
-        x, y = _planes()
-        continued = along * x[:1] + down * y[:, :1]  # rows and columns apart: the grid is regular
-        continued += shift
-        return continued
 
     def _prior(self, vertices: np.ndarray) -> np.ndarray:
         """Weights of the candidates: the head's motion where the head is *or was* (standing still there would leave a

@@ -44,6 +44,8 @@ _ASIDE = (6.0, 18.0)
 """Degrees of a portrait's own turn to the side between which what it shows beside its oval is taken for what lies behind that:
 cheek, neck and the back of the head, and beyond it nose and lips. A head is then no wider, unless hair hangs there, than"""
 _ASIDE_UP, _ASIDE_SIDE, _ASIDE_DOWN = 0.32, 0.04, 0.015
+_TO_THE_CAMERA = (3.0, 12.0)
+"""Degrees by which such a portrait turns to the camera, between which its other side comes into sight."""
 _FLAT_JAW, _FLAT = (0.05, 0.45), 0.3
 """Downward shares of a direction between which this depth shrinks to such a share: behind the corners of the jaw there is neck,
 unless hair hangs there."""
@@ -156,7 +158,7 @@ class Skull:
         aside = np.degrees(np.arccos(np.clip(self._pose[0][2, 2], -1, 1)))
         self._deep = _DEEP_EARS * float(np.interp(aside, _FACING, (1, 0)))
         self._hair = np.where(outward()[:, 0] < 0, *hair.hides)
-        self._aside = rising(_to_the_side(self._pose[0]), _ASIDE) * (1 - self._hair)
+        self._aside = rising(abs(_yaw(self._pose[0])), _ASIDE) * (1 - self._hair)
         self._deep = np.maximum(self._deep, self._aside)
         flat = (1 - self._hair) * (1 - self._aside) * rising(outward()[:, 1], _FLAT_JAW)
         self._flat = 1 - (1 - _FLAT) * flat
@@ -195,7 +197,7 @@ class Skull:
         cosine = (np.trace(rotation @ self._pose[0].T) - 1) / 2
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
         texture = self.vertices[:, :2] + rising(angle, (0, _TURNED)) * self._unseen
-        aside = rising(_to_the_side(self._pose[0].T @ rotation), _FAIRLY_FAR)
+        aside = rising(abs(_yaw(self._pose[0].T @ rotation)), _FAIRLY_FAR)
         texture += rising(angle, _FAR) * self._smooth_cheeks + aside * self._clear_jaw
         inward = 0.5 * (self._mouth_width - _mouth_width(points, scale))
         if inward > 0:
@@ -205,6 +207,13 @@ class Skull:
     def turned_away(self, rotation: np.ndarray) -> float:
         """Degrees between where a head turned by `rotation` (3, 3) looks and where the portrait looks; a tilt is no turn."""
         return float(np.degrees(np.arccos(np.clip(rotation[:, 2] @ self._pose[0][:, 2], -1, 1))))
+
+    def lacks(self, rotation: np.ndarray) -> float:
+        """In [0, 1], how much of what a head turned by `rotation` (3, 3) shows is not this skull's: of a portrait that looks to
+        the side, the other side, once it turns to the camera."""
+        own = _yaw(self._pose[0])
+        toward = (own - _yaw(rotation)) * math.copysign(1.0, own)
+        return float(rising(abs(own), _ASIDE) * rising(toward, _TO_THE_CAMERA))
 
     def _rings(self, reach: np.ndarray) -> np.ndarray:
         """(rings, 36, 3) from the oval to every ring, head frame, of a silhouette at `reach` (36,)."""
@@ -355,9 +364,9 @@ def _mouth_width(points: np.ndarray, scale: float) -> float:
     return max(float(np.linalg.norm(points[61] - points[face_model().mirror[61]])) / scale, 1e-6)
 
 
-def _to_the_side(rotation: np.ndarray) -> float:
-    """Degrees of turn to either side."""
-    return abs(math.degrees(math.atan2(rotation[0, 2], rotation[2, 2])))
+def _yaw(rotation: np.ndarray) -> float:
+    """Degrees of turn to the side, signed."""
+    return math.degrees(math.atan2(rotation[0, 2], rotation[2, 2]))
 
 
 def _inside(matte: np.ndarray, points: np.ndarray, pose: _Pose) -> np.ndarray:
