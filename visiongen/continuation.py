@@ -15,7 +15,10 @@ _WITHIN = 3.0
 _FADE = 0.5
 """Face widths from the surface over which the shift fades."""
 _SMOOTH = 3.0
-"""Cells over which it is smoothed: the edge of what is drawn in cells has steps."""
+"""Pixels over which it is smoothed: the edge of what is drawn in pixels has steps."""
+
+_LEAST = 1e-9
+"""Added to squares of lengths, crop units: an outline that is a line has no map."""
 
 
 class Continuation:
@@ -86,9 +89,10 @@ class Continuation:
 
     def _affine(self, outline: np.ndarray) -> np.ndarray:
         """The affine map that takes the frame's outline best to the portrait's, everywhere."""
-        system = np.c_[outline, np.ones(len(outline))]
-        affine = np.linalg.lstsq(system, self._outline, rcond=None)[0].T.astype(np.float32)  # (2, 3)
-        along, down, shift = affine.T[..., None, None]
+        middle, own_middle = outline.mean(0), self._outline.mean(0)
+        away = outline - middle
+        linear = np.linalg.solve(away.T @ away + _LEAST * np.eye(2), away.T @ (self._outline - own_middle))
+        along, down, shift = np.stack([*linear, own_middle - middle @ linear]).astype(np.float32)[..., None, None]
         x, y = self._grid
         continued = along * x[:1] + down * y[:, :1]  # rows and columns apart: the grid is regular
         continued += shift

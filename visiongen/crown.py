@@ -102,7 +102,8 @@ def _runs(inside: np.ndarray) -> list[tuple[int, int]]:
 def sampled(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(A, B) float32 of a `crowned` matte at points (A, B, 2), crop units; beyond it as at its border."""
     height, size = matte.shape
-    places = np.float32(points) * size + np.float32([-0.5, height - size - 0.5])
+    # By OpenCV: NumPy takes five times as long to add a pair to every pair.
+    places = cv2.add(np.float32(points) * np.float32(size), (-0.5, height - size - 0.5, 0, 0))
     return cv2.remap(matte, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 

@@ -33,7 +33,7 @@ GRID = 128
 """Rows and columns of motion and maps."""
 
 CANDIDATES = ("head", "still", "shift")
-"""Candidate motions: the head's own (mesh, skull, and their affine continuation); none; the head's shift alone."""
+"""Candidate motions: the head's own (mesh, skull, and what goes on from them); none; the head's shift alone."""
 
 MAPS = (
     "face", "head", "depth", "normal_x", "normal_y", "seen", "stretch", "mouth", "eyes", "iris", "shift_x", "shift_y",
@@ -234,15 +234,20 @@ class MotionField:
         if self._matte is None:
             return np.zeros((GRID, GRID), np.float32)
         matte = sampled(self._crowned, head)
-        if max(turned, bowed) == 0:  # most frames
+        at_the_cut = _CUT * self.face_width
+        rows = np.flatnonzero(head[..., 1].min(1) < at_the_cut) if bowed > 0 else []
+        if turned == 0 and not len(rows):  # most frames
             return matte
-        before = cv2.remap(self._beyond, head * GRID - 0.5, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        now = cv2.distanceTransform(np.uint8(covered < 0.5), cv2.DIST_L2, 3) / GRID
+        part = np.s_[:] if turned > 0 else np.s_[rows[0] : rows[-1] + 1]
+        places = head[part] * GRID - 0.5
+        before = cv2.remap(self._beyond, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        now = cv2.distanceTransform(np.uint8(covered < 0.5), cv2.DIST_L2, 3)[part] / GRID
         twice = turned * np.clip((now - _FARTHER * before) / np.float32(_SLACK * self.face_width) - 1, 0, 1)
         if bowed > 0:
-            at_the_cut = np.clip((np.float32(_CUT * self.face_width) - head[..., 1]) * GRID, 0, 1)
-            twice = np.maximum(twice, bowed * at_the_cut * np.clip((now - before) * GRID - 0.5, 0, 1))
-        return matte * (1 - np.maximum(above_the_jaw(target), 1 - self._matte) * twice)
+            near = np.clip((np.float32(at_the_cut) - head[part][..., 1]) * GRID, 0, 1)
+            twice = np.maximum(twice, bowed * near * np.clip((now - before) * GRID - 0.5, 0, 1))
+        matte[part] *= 1 - np.maximum(above_the_jaw(target)[part], 1 - self._matte[part]) * twice
+        return matte
 
     def _turned(self, rotation: np.ndarray) -> tuple[np.float32, np.float32]:
         """Shares in [0, 1] of the turn at which the mesh overrules the network, and of that at which of a head cut off by its
