@@ -234,7 +234,7 @@ class MotionField:
         if self._matte is None:
             return np.zeros((GRID, GRID), np.float32)
         matte = sampled(self._crowned, head)
-        at_the_cut = _CUT * self.face_width
+        at_the_cut = np.float32(_CUT * self.face_width)
         rows = np.flatnonzero(head[..., 1].min(1) < at_the_cut) if bowed > 0 else []
         if turned == 0 and not len(rows):  # most frames
             return matte
@@ -242,11 +242,13 @@ class MotionField:
         places = head[part] * GRID - 0.5
         before = cv2.remap(self._beyond, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         now = cv2.distanceTransform(np.uint8(covered < 0.5), cv2.DIST_L2, 3)[part] / GRID
-        twice = turned * np.clip((now - _FARTHER * before) / np.float32(_SLACK * self.face_width) - 1, 0, 1)
-        if bowed > 0:
-            near = np.clip((np.float32(at_the_cut) - head[part][..., 1]) * GRID, 0, 1)
-            twice = np.maximum(twice, bowed * near * np.clip((now - before) * GRID - 0.5, 0, 1))
-        matte[part] *= 1 - np.maximum(above_the_jaw(target)[part], 1 - self._matte[part]) * twice
+        twice = (
+            bowed * np.clip((at_the_cut - head[part][..., 1]) * GRID, 0, 1) * np.clip((now - before) * GRID - 0.5, 0, 1)
+        )
+        if turned > 0:
+            farther = np.clip((now - _FARTHER * before) / np.float32(_SLACK * self.face_width) - 1, 0, 1)
+            twice = np.maximum(twice, turned * np.maximum(above_the_jaw(target), 1 - self._matte) * farther)
+        matte[part] *= 1 - twice
         return matte
 
     def _turned(self, rotation: np.ndarray) -> tuple[np.float32, np.float32]:
@@ -272,8 +274,8 @@ class MotionField:
         gone = cv2.GaussianBlur(1 - now, (0, 0), 0.8)
         far = cv2.GaussianBlur(1 - cv2.dilate(now, _STRANDS), (0, 0), 0.8)
         was = self._was
-        if (above := head[..., 1] < 0).any():
-            was = np.maximum(was, above * self._matte)
+        if self._is_cut:
+            was = np.maximum(was, (head[..., 1] < 0) * self._matte)
         return np.maximum(was * gone, self._strands * far), (1 - np.maximum(self._was, self._matte)) * gone
 
     def _prior(self, vertices: np.ndarray) -> np.ndarray:
