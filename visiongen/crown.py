@@ -49,8 +49,8 @@ def crowned(matte: np.ndarray, source: np.ndarray) -> np.ndarray:
             left = min(left, 2 * middle - right)
         if right == size:
             right = max(right, 2 * middle - left)
-        np.maximum(above, _dome(above.shape, left, right, centre, usual) * _first_row(matte), out=above)
-    return np.concatenate([above, matte])
+        np.maximum(above, _dome(above.shape, left, right, centre, usual), out=above)
+    return np.concatenate([above * _first_row(matte), matte])
 
 
 def _dome(shape: tuple[int, int], left: float, right: float, centre: float, usual: float) -> np.ndarray:

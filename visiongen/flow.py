@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from visiongen.continuation import Continuation
-from visiongen.crown import crowned, sampled
+from visiongen.crown import sampled
 from visiongen.drawing import SUBPIXEL, fixed
 from visiongen.feature_maps import LEVELS, draw_features
 from visiongen.hair import NO_HAIR, Hair
@@ -133,7 +133,7 @@ class MotionField:
         self._outline = self._skull.silhouette(self._skull.vertices)
         self._fixed_outline = fixed(self._outline * GRID)
         self._matte = None if matte is None else np.float32(matte)
-        self._crowned = None if matte is None else crowned(matte, self.source)
+        self._crowned = self._skull.matte
         self._is_cut = matte is not None and bool(self._crowned[: len(self._crowned) - GRID].any())
         self._beyond = self._beyond_the_head()
         hull = cv2.convexHull(np.float32(np.concatenate([self._outline, self.source[:468, :2]])))[:, 0]

@@ -162,7 +162,8 @@ class Skull:
         self._deep = np.maximum(self._deep, self._aside)
         flat = (1 - self._hair) * (1 - self._aside) * rising(outward()[:, 1], _FLAT_JAW)
         self._flat = 1 - (1 - _FLAT) * flat
-        matte = None if matte is None else crowned(matte, self.source)
+        self.matte = matte = None if matte is None else crowned(matte, self.source)
+        """The person's, with what is above the picture, see `visiongen.crown`; None: not known."""
         self._offsets = self._rings(_usual_reach() if matte is None else self._reach(matte))
         if matte is not None:
             self._hold_within(matte, self._pose)
