@@ -30,6 +30,8 @@ LAYERS = (
         "oval",
         "hair",
         "crown",
+        "ears",
+        "lip_corners",
         "continuation",
         "skull",
         "neck",

@@ -7,8 +7,12 @@ out; so it is shifted to where the surface ends, and there begins at the portrai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
+
+from visiongen.drawing import SUBPIXEL, fixed
 
 _WITHIN = 3.0
 """Pixels within the outline up to which a place counts as on it: the edge is found in every second pixel."""
@@ -16,7 +20,8 @@ _FADE = 0.5
 """Face widths from the surface over which the shift fades."""
 _SMOOTH = 3.0
 """Pixels over which it is smoothed: the edge of what is drawn in pixels has steps."""
-
+_ROUND_EARS = np.ones((7, 7), np.uint8)
+"""So far round an ear, pixels, there may be more of it."""
 _LEAST = 1e-9
 """Added to squares of lengths, crop units: an outline that is a line has no map."""
 
@@ -24,13 +29,21 @@ _LEAST = 1e-9
 class Continuation:
     """Of one portrait's head."""
 
-    def __init__(self, outline: np.ndarray, hull: np.ndarray, face_width: float, grid: np.ndarray) -> None:
+    def __init__(
+        self,
+        outline: np.ndarray,
+        hull: np.ndarray,
+        face_width: float,
+        grid: np.ndarray,
+        ears: Sequence[np.ndarray] = (),
+    ) -> None:
         """
         Args:
             outline: (N, 2) polygon of the head in the portrait, crop units.
             hull: (H, 2) convex polygon round all of the head, also the nose of a profile, crop units.
             face_width: Crop units.
             grid: (2, G, G) x and y of the pixels, crop units.
+            ears: Polygons (P, 2), crop units, which are not shown once more.
         """
         self._outline, self._face_width, self._grid = np.asarray(outline, np.float64), face_width, grid
         sides = np.roll(hull, -1, axis=0) - hull
@@ -40,9 +53,10 @@ class Continuation:
         inward = np.sign((across * (hull.mean(0) - hull)).sum(1, keepdims=True))
         self._inward = np.float32(across * inward)
         self._offset = np.float32(-(self._inward * hull).sum(1, keepdims=True))
+        self._past_the_ears = _past(ears, hull, grid.shape[-1]) if len(ears) else None
 
     def __call__(
-        self, outline: np.ndarray, covered: np.ndarray, taken: np.ndarray, *, share: float = 1.0
+        self, outline: np.ndarray, covered: np.ndarray, taken: np.ndarray, *, share: float = 1.0, turned: float = 1.0
     ) -> np.ndarray:
         """(2, G, G) float32, where in the portrait every pixel comes from that the head does not cover, crop units.
 
@@ -51,6 +65,7 @@ class Continuation:
             covered: (M,) int, flat indices of the pixels that the head covers.
             taken: (2, M) where these come from.
             share: Of the shift, in [0, 1]: as far as the surface is all of the head.
+            turned: How surely an ear is where its surface is, and not beside it too, in [0, 1].
         """
         continued, size = self._affine(outline), self._grid.shape[-1]
         outside = np.ones((size, size), np.uint8)
@@ -63,6 +78,10 @@ class Continuation:
         fade *= np.float32(share) * fade * (3 - 2 * fade)
         for axis in range(2):
             continued[axis] += fade * cv2.resize(shift[axis], (size, size), interpolation=cv2.INTER_LINEAR)
+        if self._past_the_ears is not None and turned > 0:
+            places = cv2.merge(list(continued)) * size - 0.5
+            for axis, step in enumerate(cv2.split(cv2.remap(self._past_the_ears, places, None, cv2.INTER_LINEAR))):
+                continued[axis] += np.float32(turned) * step
         return continued
 
     def _shift(self, covered: np.ndarray, taken: np.ndarray, continued: np.ndarray) -> np.ndarray | None:
@@ -104,3 +123,19 @@ class Continuation:
         nearest = depth.argmin(0)
         deep = np.maximum(depth[nearest, np.arange(len(nearest))] - _WITHIN / self._grid.shape[-1], 0)
         return places - deep * self._inward[nearest].T
+
+
+def _past(ears: Sequence[np.ndarray], hull: np.ndarray, size: int) -> np.ndarray:
+    """(size, size, 2) float32, by how much a place on an ear is moved to be past it and the head, crop units; 0 elsewhere."""
+    ear, head = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
+    for polygon in ears:
+        cv2.fillPoly(ear, [fixed(polygon * size)], 1, shift=SUBPIXEL)
+    ear = cv2.dilate(ear, _ROUND_EARS)
+    cv2.fillPoly(head, [fixed(hull * size)], 1, shift=SUBPIXEL)
+    outside = 1 - np.maximum(ear, head)
+    _, label = cv2.distanceTransformWithLabels(1 - outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(outside)
+    places = np.zeros((int(label.max()) + 1, 2), np.float32)
+    places[label[rows, columns]] = np.stack([columns, rows], axis=1)
+    here = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
+    return np.where(ear[..., None] > 0, places[label] - here, 0).astype(np.float32) / size

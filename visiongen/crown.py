@@ -15,6 +15,8 @@ _ABOVE = 0.5
 """Rows above the picture, as a share of its own."""
 _CUT = 0.5
 """The matte from which on a pixel is a person's."""
+_PERSON = 0.7
+"""The matte from which on a pixel is surely a person's."""
 _ROWS, _FEWEST = 6, 3
 """Rows of the matte, and the fewest, that say how its sides go on."""
 _TOP = 0.5
@@ -105,6 +107,11 @@ def sampled(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
     # By OpenCV: NumPy takes five times as long to add a pair to every pair.
     places = cv2.add(np.float32(points) * np.float32(size), (-0.5, height - size - 0.5, 0, 0))
     return cv2.remap(matte, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def is_person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(A, B) bool: points (A, B, 2), crop units, that a `crowned` matte calls person."""
+    return sampled(matte, points) > _PERSON
 
 
 def with_hair_above(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:

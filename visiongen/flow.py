@@ -20,14 +20,16 @@ import numpy as np
 from visiongen.continuation import Continuation
 from visiongen.crown import sampled
 from visiongen.drawing import SUBPIXEL, fixed
+from visiongen.ears import in_order
 from visiongen.feature_maps import LEVELS, draw_features
 from visiongen.hair import NO_HAIR, Hair
 from visiongen.landmarks import FACE_OVAL, OUTER_LIPS
 from visiongen.mouth import lacking, opening
 from visiongen.neck import Neck
 from visiongen.pose import face_model, fit_head
+from visiongen.ramps import rising
 from visiongen.rasterise import affine_maps, rasterise
-from visiongen.skull import Skull, triangles
+from visiongen.skull import Skull
 
 GRID = 128
 """Rows and columns of motion and maps."""
@@ -128,7 +130,8 @@ class MotionField:
         self._skull = Skull(self.source, matte, also=also, hair=hair)
         self.face_width = self._skull.face_width
         self._opening = opening(self.source, self.face_width)
-        self._normals = _normals(self._skull.vertices[triangles().T])
+        self._triangles = self._skull.triangles.T
+        self._normals = _normals(self._skull.vertices[self._triangles])
         self._middle = self.source[:468, :2].mean(0)
         self._outline = self._skull.silhouette(self._skull.vertices)
         self._fixed_outline = fixed(self._outline * GRID)
@@ -137,7 +140,7 @@ class MotionField:
         self._is_cut = matte is not None and bool(self._crowned[: len(self._crowned) - GRID].any())
         self._beyond = self._beyond_the_head()
         hull = cv2.convexHull(np.float32(np.concatenate([self._outline, self.source[:468, :2]])))[:, 0]
-        self._continued = Continuation(self._outline, hull, self.face_width, _planes())
+        self._continued = Continuation(self._outline, hull, self.face_width, _planes(), self._skull.ears)
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
         self._was, self._strands = (None, None) if matte is None else self._where_the_head_was()
 
@@ -166,17 +169,17 @@ class MotionField:
 
     def _towards(self, target, rotation, translation, scale) -> DenseMotion:
         vertices = self._skull.posed(target, rotation, translation, scale)
-        corners = vertices[triangles().T]  # (3, M, 3)
-        depth = corners[..., 2].mean(0)
-        index = rasterise(corners[..., :2].swapaxes(0, 1) * GRID - 0.5, depth, (GRID, GRID)).ravel()
+        corners = vertices[self._triangles]  # (3, M, 3)
+        normals, depth, ears = _normals(corners), corners[..., 2].mean(0), self._skull.first_of_ears
+        order = np.concatenate([depth[:ears], in_order(depth[ears:], normals[2, ears:], scale)])
+        index = rasterise(corners[..., :2].swapaxes(0, 1) * GRID - 0.5, order, (GRID, GRID)).ravel()
         hit = index[covered := np.flatnonzero(index >= 0)]
 
         # What every covered pixel takes from its triangle, gathered at once: the map to the portrait, the bounds there, and
         # the surface. Plane by plane: interleaved channels cost twice the time.
         texture = self._skull.texture(target, rotation, scale)
-        affine, area_ratio = affine_maps(vertices, texture, triangles())
-        own = texture[triangles().T]  # (3, M, 2)
-        normals = _normals(corners)
+        affine, area_ratio = affine_maps(vertices, texture, self._skull.triangles)
+        own = texture[self._triangles]  # (3, M, 2)
         table = np.concatenate(
             [
                 np.moveaxis(affine, 0, -1).reshape(6, -1),
@@ -195,7 +198,7 @@ class MotionField:
         x, y = np.take(here.reshape(2, -1), covered, axis=1)
         a, b, c = table[:6].reshape(2, 3, -1).swapaxes(0, 1)
         taken = np.clip(a * x + b * y + c, table[6:8], table[8:10])
-        head = self._continued(self._skull.silhouette(vertices), covered, taken, share=1 - self._skull.lacks(rotation))
+        head = self._beside(vertices, rotation, covered, taken)
         self._neck.lay_under(head, rotation, translation, scale)
         head.reshape(2, -1)[:, covered] = taken
         # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.
@@ -257,6 +260,11 @@ class MotionField:
         angle = self._skull.turned_away(rotation)
         sure, a_little = (np.float32(np.clip((angle - low) / (high - low), 0, 1)) for low, high in (_SURE, _A_LITTLE))
         return sure, self._is_cut * a_little
+
+    def _beside(self, vertices: np.ndarray, rotation: np.ndarray, covered: np.ndarray, taken: np.ndarray) -> np.ndarray:
+        """(2, G, G) where what is beside the head's surface comes from, crop units."""
+        share, turned = 1 - self._skull.lacks(rotation), rising(self._skull.turned_away(rotation), _A_LITTLE)
+        return self._continued(self._skull.silhouette(vertices), covered, taken, share=share, turned=float(turned))
 
     def _lips(self, target: np.ndarray, scale: float) -> np.ndarray:
         """Of a mouth that opens wide the network paints the lips away."""

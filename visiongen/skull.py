@@ -15,11 +15,13 @@ from functools import cache
 import cv2
 import numpy as np
 
-from visiongen.crown import crowned, sampled
+from visiongen.crown import crowned, is_person
+from visiongen.ears import Ears, find_ears
 from visiongen.hair import NO_HAIR, Hair
 from visiongen.landmarks import FACE_OVAL
+from visiongen.lip_corners import LipCorners
 from visiongen.oval import by_direction, cheeks, outward, rim
-from visiongen.pose import face_model, fit_head
+from visiongen.pose import euler_angles, face_model, fit_head
 from visiongen.ramps import rising
 from visiongen.rotations import gaussian_over_time
 
@@ -49,13 +51,15 @@ _TO_THE_CAMERA = (3.0, 12.0)
 _FLAT_JAW, _FLAT = (0.05, 0.45), 0.3
 """Downward shares of a direction between which this depth shrinks to such a share: behind the corners of the jaw there is neck,
 unless hair hangs there."""
-_NECK = (-0.2, 0.35)
+_NECK = (0.1, 0.5)
 """Downward share of a direction from which, and to which, the neck takes the place of the skull."""
 _OUT = (0.5, 1.0)
 """Rings between oval and silhouette, as shares of the way."""
 _BEHIND = ((0.04, 0.06, 0.15), (0.16, 0.45, 0.3), (0.5, 0.72, 0.3), (0.97, 0.78, 0.3))
 """Rings behind the silhouette: share of the way to the head's axis, depth behind the silhouette, and where the portrait
 shows their colour, as a share of the way from the silhouette back to the oval."""
+_FIRST_OF_EARS = 468 + (len(_OUT) + len(_BEHIND)) * len(FACE_OVAL)
+"""Of the vertices."""
 _HAIR_BEFORE = 0.45
 """Share of that depth which long hair, whose silhouette is the portrait's, has before the head already."""
 _CLOSED = (0.1, 0.6)
@@ -71,13 +75,6 @@ _TURNED = 20.0
 _FAR = (25.0, 45.0)
 """Degrees at which the sides of the face begin to take, and take, their colours from farther inward: drawn out, their own few
 pixels of sideburns and shadow would be a smear."""
-_LIP_CORNERS = {61: 1.0, 185: 0.6, 146: 0.6}
-"""Landmarks round the right corner of the mouth, and how far they take part in this: the colour of lips reaches beyond the
-corner that is found. Where the mouth gets narrower it would be drawn out over the cheek, so the corner's colour is taken"""
-_OUTWARD, _MOST_OUTWARD = 0.7, 0.07
-"""from farther out by this share of the way that it has come inward, but by no more than so many face widths."""
-_PERSON = 0.7
-"""The matte from which on a pixel is a person's."""
 _SMOOTH, _DRAWN_IN = 2.5, 0.5
 """What sticks out of another view, smoothed over so many directions, is drawn in by this share: the silhouette of a turned
 head is partly what lies behind it, so neither view is quite right."""
@@ -91,7 +88,7 @@ _Pose = tuple[np.ndarray, np.ndarray, float]
 
 
 @cache
-def triangles() -> np.ndarray:
+def _triangles() -> np.ndarray:
     """(M, 3) int32: the face's, then the skull's, ring by ring."""
     found, inner, count = [face_model().triangles], np.array(FACE_OVAL), len(FACE_OVAL)
     after = np.roll(np.arange(count), -1)
@@ -164,18 +161,25 @@ class Skull:
         self._flat = 1 - (1 - _FLAT) * flat
         self.matte = matte = None if matte is None else crowned(matte, self.source)
         """The person's, with what is above the picture, see `visiongen.crown`; None: not known."""
+        self._ears = Ears()
+        if matte is not None:
+            self._ears = find_ears(self._oval, self._pose, lambda places: is_person(matte, places), hair.hides)
         self._offsets = self._rings(_usual_reach() if matte is None else self._reach(matte))
         if matte is not None:
             self._hold_within(matte, self._pose)
         if also is not None:
             pose = tuple(part[0] for part in fit_head(np.asarray(also[0], np.float64)[None]))
             self._draw_in(crowned(also[1], also[0]), pose)
+        self.first_of_ears = len(_triangles())
+        """Of the triangles, those from here on are ears."""
+        self.triangles = np.concatenate([_triangles(), _FIRST_OF_EARS + self._ears.triangles])
+        """(M, 3) int32."""
         self.vertices = self.posed(self.source, *self._pose)
         """(N, 3) of the portrait itself, crop units."""
         self._unseen = self._colours_of_the_unseen(matte, hair) - self.vertices[:, :2]
         self._smooth_cheeks, self._clear_jaw = self._inward(), self._up_to_the_jaw()
-        self._mouth_width = _mouth_width(self.source, self.face_width)
-        self._corners_outward = self._beyond_the_corners()
+        self._turned_in = (self._ears.turned_in @ self._pose[0].T * self.face_width)[:, :2]
+        self._lip_corners = LipCorners(self.source, self.face_width)
 
     def posed(self, points: np.ndarray, rotation: np.ndarray, translation: np.ndarray, scale: float) -> np.ndarray:
         """(N, 3) vertices for the landmarks (478, 3) and their pose: the 468 mesh points and the skull's rings. The skull is
@@ -183,11 +187,18 @@ class Skull:
         moved = _into_head(points[list(FACE_OVAL)], rotation, translation, scale)
         rings = self._oval + self._offsets
         rings[0] += (1 - _OUT[0]) * (moved - self._oval)
-        return np.concatenate([points[:468], rings.reshape(-1, 3) @ rotation.T * scale + translation])
+        bone = np.concatenate([rings.reshape(-1, 3), self._ears.points])
+        return np.concatenate([points[:468], bone @ rotation.T * scale + translation])
 
     def silhouette(self, vertices: np.ndarray) -> np.ndarray:
         """(36, 2) of vertices (N, 3) or (N, 2): the ring where the head is widest."""
         return _ring(vertices, len(_OUT) - 1)[:, :2]
+
+    @property
+    def ears(self) -> list[np.ndarray]:
+        """Polygons (P, 2) of the ears that the portrait shows, crop units."""
+        rotation, translation, scale = self._pose
+        return [(outline @ rotation.T * scale + translation)[:, :2] for outline in self._ears.outlines]
 
     def texture(self, points: np.ndarray, rotation: np.ndarray, scale: float) -> np.ndarray:
         """(N, 2) where the portrait shows the colour of every vertex, for landmarks (478, 3) turned by `rotation` (3, 3).
@@ -200,9 +211,8 @@ class Skull:
         texture = self.vertices[:, :2] + rising(angle, (0, _TURNED)) * self._unseen
         aside = rising(abs(_yaw(self._pose[0].T @ rotation)), _FAIRLY_FAR)
         texture += rising(angle, _FAR) * self._smooth_cheeks + aside * self._clear_jaw
-        inward = 0.5 * (self._mouth_width - _mouth_width(points, scale))
-        if inward > 0:
-            texture[:468] += min(_OUTWARD * inward, _MOST_OUTWARD) * self._corners_outward
+        texture[:468] += self._lip_corners(points, scale)
+        texture[_FIRST_OF_EARS:] += rising(angle, _FAIRLY_FAR) * self._turned_in
         return texture
 
     def turned_away(self, rotation: np.ndarray) -> float:
@@ -246,6 +256,7 @@ class Skull:
         # The oval may itself be the silhouette, at a jaw mostly; a matte that misses the face there says nothing.
         (within,) = _inside(matte, self._oval[None] - np.pad(_WITHIN * outward(), ((0, 0), (0, 1))), self._pose)
         reach = np.where(inside[:2].all(0) | within, measured, usual)
+        reach = self._ears.behind(reach)
         narrow = by_direction(_ASIDE_UP, _ASIDE_SIDE, _ASIDE_DOWN)
         reach = np.minimum(reach, most + self._aside * (narrow - most))
         smooth = gaussian_over_time(np.min([np.roll(reach, step) for step in (-1, 0, 1)], axis=0), 1.0, circle=True)
@@ -281,16 +292,20 @@ class Skull:
         outline = self.silhouette(self.vertices)
         polygon = outline.astype(np.float32)
         above = self._hair_places(matte, hair)
-        shown = []
+        shown, behind_ears = [], np.convolve(self._ears.beside, np.ones(3), "same") > 0
         for number, (_, _, back) in enumerate(_BEHIND, len(_OUT)):
             ring = _ring(flat, number)
             hidden = np.array([cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in ring])
+            hidden |= behind_ears
             hair_above = above(back)[_hair_above()]
-            ring[hidden] += (_hair_behind()[:, None] * (hair_above - ring))[hidden]
+            ring[hidden] += (np.maximum(_hair_behind(), behind_ears)[:, None] * (hair_above - ring))[hidden]
             shown.append(468 + number * len(FACE_OVAL) + np.flatnonzero(~hidden))
         if matte is not None:
             near = np.concatenate([rim(_INWARD / 2), np.arange(468, 468 + len(_OUT) * len(FACE_OVAL)), *shown])
             flat[near] = self._within_person(matte, flat[near], hair)
+        beside = (self._ears.beside * _hair_behind())[:, None]
+        for ring in (_ring(flat, number) for number in range(len(_OUT))):  # the portrait shows an ear there
+            ring += beside * (above(_BEHIND[0][2])[_hair_above()] - ring)
         return flat
 
     def _hair_places(self, matte: np.ndarray | None, hair: Hair) -> Callable[[float], np.ndarray]:
@@ -303,11 +318,12 @@ class Skull:
         ways = edge + steps[:, None, None] * inward
         is_hair = hair.at(ways)
         if matte is not None:
-            is_hair &= _person(matte, ways - _DEEP * inward)
+            is_hair &= is_person(matte, ways - _DEEP * inward)
         first, count = np.argmax(is_hair, axis=0), is_hair.sum(0)
         known = np.flatnonzero(count >= _FEWEST)
         if not len(known):
-            return lambda back: edge + back * way
+            within = (lambda at: at) if matte is None else (lambda at: self._within_person(matte, at, hair))
+            return lambda back: within(edge + back * way)
         apart = np.abs(np.arange(len(edge))[:, None] - known)
         nearest = known[np.argmin(np.minimum(apart, len(edge) - apart), axis=1)]
 
@@ -339,51 +355,32 @@ class Skull:
             _ring(steps, number)[:] = closed * _ring(steps, len(_OUT) - 1)
         return steps
 
-    def _beyond_the_corners(self) -> np.ndarray:
-        """(468, 2) steps of one face width outward from the corners of the mouth, see `_LIP_CORNERS`."""
-        steps, mirror = np.zeros((468, 2)), face_model().mirror
-        across = (self.source[61] - self.source[mirror[61]])[:2] / self._mouth_width
-        for landmark, share in _LIP_CORNERS.items():
-            steps[landmark], steps[mirror[landmark]] = share * across, -share * across
-        return steps
-
     def _within_person(self, matte: np.ndarray, points: np.ndarray, hair: Hair) -> np.ndarray:
         """Points (N, 2) near the silhouette, crop units, each drawn inward until it is `_DEEP` within the person. A sliver of
         background at the rim of the face becomes a broad band when the head turns."""
         inward = self.source[list(FACE_OVAL), :2].mean(0) - points
         inward *= self.face_width / np.linalg.norm(inward, axis=1, keepdims=True)
         steps = np.linspace(0, _INWARD, _STEPS)[:, None, None]
-        inside = _person(matte, points + (steps - _DEEP) * inward)
+        inside = is_person(matte, points + (steps - _DEEP) * inward)
         coloured = inside & (steps[..., 0] <= _LOOSE) & hair.or_skin_at(points + steps * inward)
         inside = np.where(coloured.any(0), coloured, inside)
         found = np.where(inside.any(0), np.argmax(inside, axis=0), 0)
         return points + steps[found, :, 0] * inward
 
 
-def _mouth_width(points: np.ndarray, scale: float) -> float:
-    """Face widths from corner to corner of landmarks (478, 3) of a face of this scale."""
-    return max(float(np.linalg.norm(points[61] - points[face_model().mirror[61]])) / scale, 1e-6)
-
-
 def _yaw(rotation: np.ndarray) -> float:
-    """Degrees of turn to the side, signed."""
-    return math.degrees(math.atan2(rotation[0, 2], rotation[2, 2]))
+    return float(np.degrees(euler_angles(rotation)[0]))
 
 
 def _inside(matte: np.ndarray, points: np.ndarray, pose: _Pose) -> np.ndarray:
     """(A, B) bool: points (A, B, 3) of the head frame that the matte calls person, of a head in this pose."""
     rotation, translation, scale = pose
-    return _person(matte, (points @ rotation.T * scale + translation)[..., :2])
+    return is_person(matte, (points @ rotation.T * scale + translation)[..., :2])
 
 
 def _last(inside: np.ndarray) -> np.ndarray:
     """(...) int, of ways whose `_STEPS` steps are `inside` (steps, ...) or not: the last step before one that is not."""
     return np.where(inside.all(0), _STEPS, np.argmin(inside, axis=0)) - 1
-
-
-def _person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(A, B) bool: points (A, B, 2), crop units, that the matte calls person."""
-    return sampled(matte, points) > _PERSON
 
 
 def _ring(vertices: np.ndarray, number: int) -> np.ndarray:
