@@ -19,9 +19,10 @@ from visiongen import flow, warping
 from visiongen.errors import MediaError, WeightsError
 from visiongen.models import weights
 from visiongen.models.vae_gan import SIZE, PatchDiscriminator, VaeGan, VaeGanConfig, enlarge
-from visiongen.pose import face_model, fit_similarity
+from visiongen.neck import AXIS
+from visiongen.pose import euler_angles, face_model, fit_head, fit_similarity
 from visiongen.training import rest_face
-from visiongen.training.data import PairDataset, PreparedClip, augmented, prepare, transfer
+from visiongen.training.data import PairDataset, PreparedClip, augmented, prepare, transfer, turned
 from visiongen.training.vae_gan import TrainConfig, attention, train
 
 
@@ -187,6 +188,30 @@ def test_transfer_moves_one_face_as_another_moved():
     np.testing.assert_allclose(transfer(own, before, after), expected / 256, atol=1e-3)
 
 
+@pytest.mark.parametrize("yaw, pitch", [(20, 0), (-15, 8), (0, -6), (0, 0)])
+def test_a_still_turns_about_its_neck_by_what_it_is_asked_to(yaw, pitch):
+    own = placed(face(), turn=rotation(roll=5), centre=(120, 130)) / 256
+    before, after = fit_head(np.stack([own, turned(own, yaw, pitch)]).astype(np.float64))[0]
+    looks_before, looks_after = np.rad2deg(euler_angles(np.stack([before, after])))[:, :2]
+    np.testing.assert_allclose(looks_after - looks_before, [yaw, pitch], atol=1.5)
+    necks = [
+        AXIS @ r.T * s + t for r, t, s in zip(*fit_head(np.stack([own, turned(own, yaw, pitch)]).astype(np.float64)))
+    ]
+    np.testing.assert_allclose(*necks, atol=1e-5)
+
+
+def test_pairs_are_two_frames_with_a_face_and_often_the_ones_turned_farthest(prepared):
+    clip = PairDataset(prepared).clips[0]
+    rng = np.random.default_rng(0)
+    pairs = np.array([clip.pair(rng) for _ in range(300)])
+    assert set(pairs.ravel()) <= set(clip.usable.tolist()) and (pairs[:, 0] != pairs[:, 1]).all()
+    where = {frame: i for i, frame in enumerate(clip.usable.tolist())}
+    looking = [[clip.looking[where[frame]] for frame in pair] for pair in pairs.tolist()]
+    apart = np.mean([a @ b for a, b in looking])
+    usual = np.mean([a @ b for i, a in enumerate(clip.looking) for j, b in enumerate(clip.looking) if i != j])
+    assert apart < usual
+
+
 def test_a_mirror_keeps_right_right():
     points = random_faces(1)[0] / 512
     dot = np.zeros((SIZE, SIZE, 3), np.uint8)
@@ -239,7 +264,7 @@ def state_of(run: Path) -> dict:
     return torch.load(run / "state.pt", weights_only=True)
 
 
-def loss_on(network: VaeGan, dataset: PairDataset, count: int = 3) -> float:
+def loss_on(network: VaeGan, dataset: PairDataset, count: int = 8) -> float:
     rng, total = np.random.default_rng(11), 0.0
     for _ in range(count):
         sample = {name: x[None].float() for name, x in dataset.sample(rng).items()}
@@ -259,7 +284,7 @@ def test_a_few_steps_lower_the_loss(run, dataset):
     torch.manual_seed(0)
     before, after = VaeGan(VaeGanConfig()), VaeGan(VaeGanConfig())
     after.load_state_dict(state_of(run)["network"])
-    assert loss_on(after, dataset) < 0.97 * loss_on(before, dataset)
+    assert loss_on(after, dataset) < 0.985 * loss_on(before, dataset)
 
 
 def test_the_checkpoint_is_the_averaged_network(run):

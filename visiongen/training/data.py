@@ -19,14 +19,26 @@ from torch.utils.data import IterableDataset, get_worker_info
 from visiongen import flow, warping
 from visiongen.background import PersonMatte, still_background
 from visiongen.errors import MediaError
+from visiongen.hair import find_hair
 from visiongen.landmarks import FaceMesh
 from visiongen.models.vae_gan import SIZE
+from visiongen.neck import AXIS
 from visiongen.pose import euler_angles, face_model, fit_head
 from visiongen.registration import registered
+from visiongen.rotations import rotation_matrices
 
 logger = logging.getLogger(__name__)
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+FARTHER, DRAWS = 0.5, 3
+"""Share of the pairs of a clip whose second frame is the one, of so many drawn, whose head is turned farthest from the first:
+most frames of most clips look nearly the same way."""
+TURNED, ASIDE = 0.5, 15.0
+"""Share of the stills that are turned away as well as moved, and the degrees of their own turn to the side from which on they
+are turned toward the camera: such a still shows what a frontal portrait that turns must look like. It is drawn once more as
+often for every so many degrees."""
+_TURN, _MOST_TURN, _NOD = 14.0, 30.0, 6.0
+"""Standard deviation of the other turns to the side, their limit, and standard deviation of their nods, degrees."""
 
 
 def prepare(source: Path, target: Path, *, every: int = 2) -> int:
@@ -97,22 +109,35 @@ class PreparedClip:
     """Indices of frames with a face."""
     yaw_range: float
     """Degrees."""
+    looking: np.ndarray
+    """(U, 3) of every usable frame the direction in which the head looks."""
+    yaw: float
+    """Degrees, of the first usable frame."""
 
     @staticmethod
     def load(folder: Path) -> PreparedClip:
         """From the disk."""
         landmarks = np.load(folder / "landmarks.npy") / SIZE
         usable = np.flatnonzero(~np.isnan(landmarks[:, 0, 0]))
-        yaw = euler_angles(fit_head(landmarks[usable].astype(np.float64))[0])[:, 0] if len(usable) else np.zeros(1)
+        rotation = fit_head(landmarks[usable].astype(np.float64))[0] if len(usable) else np.eye(3)[None]
+        yaw = np.rad2deg(euler_angles(rotation)[:, 0])
         frames, matte = (np.load(folder / name, mmap_mode="r") for name in ("frames.npy", "matte.npy"))
-        return PreparedClip(frames, landmarks, matte, usable, float(np.rad2deg(np.ptp(yaw))))
+        return PreparedClip(frames, landmarks, matte, usable, float(np.ptp(yaw)), -rotation[:, :, 2], float(yaw[0]))
+
+    def pair(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Two frames with a face, see `FARTHER`."""
+        first, *others = rng.permutation(len(self.usable))[: 1 + DRAWS]
+        if rng.random() < FARTHER:
+            others.sort(key=lambda other: self.looking[other] @ self.looking[first])
+        return int(self.usable[first]), int(self.usable[others[0]])
 
 
 class PairDataset(IterableDataset):
     """Endless (portrait, frame, target) samples: two frames of one clip, or a still and its own moved copy.
 
     A still with self-made motion: the still is moved away by the geometric prior with the motion of two frames of some
-    clip, and the network is asked for the still itself. So it meets many more faces, and drawings, than there are clips.
+    clip, and often turned, and the network is asked for the still itself. So it meets many more faces, drawings, and turns than
+    there are in clips.
     """
 
     def __init__(
@@ -133,6 +158,8 @@ class PairDataset(IterableDataset):
         # Long clips and clips with turning heads teach more; the root keeps a few from ruling.
         weight = np.array([np.sqrt(len(c.usable)) * (1 + c.yaw_range / 20) for c in self.clips])
         self.clip_weight = weight / weight.sum()
+        share = np.array([1 + abs(still.yaw) / ASIDE for still in self.stills])
+        self.still_weight = share / share.sum()
         self.still_share = still_share if self.stills else 0.0
         self.registered_share = registered_share
         self.consecutive, self.augment, self.seed = consecutive, augment, seed
@@ -153,13 +180,16 @@ class PairDataset(IterableDataset):
         portrait and in one light; of a still nothing follows, and only one comes."""
         count = (2 if self.consecutive else 1) if count is None else count
         moving = self.clips[rng.choice(len(self.clips), p=self.clip_weight)]
-        first, second = rng.choice(moving.usable, 2, replace=False)
+        first, second = moving.pair(rng)
         if rng.random() < self.still_share:
-            still = self.stills[rng.integers(len(self.stills))]
+            still = self.stills[rng.choice(len(self.stills), p=self.still_weight)]
             targets, target_points = [np.array(still.frames[0])], [still.landmarks[0]]
             source_points = transfer(target_points[0], moving.landmarks[first], moving.landmarks[second])
+            if rng.random() < TURNED:
+                source_points = turned(source_points, *_turn(still.yaw, rng))
             whole = still.matte[0].astype(np.float32) / 255
-            motion = flow.MotionField(target_points[0], whole).towards(source_points[None])[0].flow
+            hair = find_hair(targets[0], target_points[0], whole)
+            motion = flow.MotionField(target_points[0], whole, hair=hair).towards(source_points[None])[0].flow
             source, matte = warping.warp(targets[0], motion), warping.warp(np.array(still.matte[0]), motion)
             registered_share = self.registered_share / 2  # with hardly anything that moves by itself, they are easy
         else:
@@ -196,6 +226,23 @@ def transfer(points: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.nd
     grown = np.clip(scale[2] / scale[1], 0.8, 1.25) * scale[0]
     moved = translation[0] + (translation[2] - translation[1]) / scale[1] * scale[0]
     return ((own + to_shape - from_shape) @ turned.T * grown + moved).astype(np.float32)
+
+
+def turned(points: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
+    """(478, 3) landmarks, crop units, of a head that turns about its neck by `yaw` degrees to the picture's right and nods by
+    `pitch` degrees."""
+    (rotation,), (translation,), (scale,) = fit_head(np.asarray(points, np.float64)[None])
+    nod, turn = rotation_matrices(np.deg2rad([[pitch, 0, 0], [0, -yaw, 0]]))
+    neck = AXIS @ rotation.T * scale + translation
+    return ((points - neck) @ (turn @ nod).T + neck).astype(np.float32)
+
+
+def _turn(own: float, rng: np.random.Generator) -> tuple[float, float]:
+    """Degrees of yaw and pitch by which a still is turned away, whose own yaw is `own`, see `TURNED`."""
+    yaw = np.clip(rng.normal(0, _TURN), -_MOST_TURN, _MOST_TURN)
+    if abs(own) > ASIDE:
+        yaw = -own * rng.uniform(0.3, 1.2)
+    return float(yaw), float(rng.normal(0, _NOD))
 
 
 def augmented(pictures: list[np.ndarray], matte: np.ndarray, points: list[np.ndarray], rng: np.random.Generator):
@@ -250,7 +297,8 @@ def as_sample(
         (K, G, G, 2), prior (K, G, G), maps (12, G, G), landmarks (478, 3) of the target, follows (): float32.
     """
     person = matte.astype(np.float32) / 255
-    motion = flow.MotionField(source_points, person).towards(target_points[None])[0]
+    hair = find_hair(source, source_points, person)
+    motion = flow.MotionField(source_points, person, hair=hair).towards(target_points[None])[0]
     if driver is not None:
         motion = registered(motion, source, driver)
     pictures = {"picture": source, "background": still_background(source, matte), "target": target}

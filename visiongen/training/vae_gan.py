@@ -35,6 +35,8 @@ from visiongen.models.vgg_features import VggFeatures
 from visiongen.training.data import PairDataset
 
 logger = logging.getLogger(__name__)
+PATCH_JITTER = 40
+"""The patch that the discriminator sees is at most so many px off the face's middle: ears, jaw and hair come into it."""
 R1_EVERY = 8
 """Steps between gradient penalties: lazy regularisation, Karras et al., "Analyzing and improving StyleGAN", 2020."""
 
@@ -293,7 +295,7 @@ def _face_patch(maps: Tensor, side: int) -> list[tuple[int, int]]:
     for face in maps[:, MAPS.index("face")]:
         rows, columns = torch.nonzero(face > 0.5, as_tuple=True)
         centre = [float(x.float().mean()) * 2 if len(x) else SIZE / 2 for x in (rows, columns)]
-        jitter = torch.randint(-24, 25, (2,)).tolist()
+        jitter = torch.randint(-PATCH_JITTER, PATCH_JITTER + 1, (2,)).tolist()
         corners.append(tuple(int(np.clip(c + j - side / 2, 0, SIZE - side)) for c, j in zip(centre, jitter)))
     return corners
 
