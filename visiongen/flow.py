@@ -148,7 +148,7 @@ class MotionField:
         """(G, G) float32 distance from the portrait's head, crop units. In profile the nose is before the silhouette's ring."""
         head = np.zeros((GRID, GRID), np.uint8)
         hull = cv2.convexHull(self.source[:468, :2].astype(np.float32))[:, 0]
-        for part in (self._outline, hull):
+        for part in (self._outline, hull, *self._skull.ears):
             cv2.fillPoly(head, [fixed(part * GRID)], 1, shift=SUBPIXEL)
         return cv2.distanceTransform(1 - head, cv2.DIST_L2, 3) / GRID
 

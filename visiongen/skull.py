@@ -209,7 +209,8 @@ class Skull:
         cosine = (np.trace(rotation @ self._pose[0].T) - 1) / 2
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
         texture = self.vertices[:, :2] + rising(angle, (0, _TURNED)) * self._unseen
-        aside = rising(abs(_yaw(self._pose[0].T @ rotation)), _FAIRLY_FAR)
+        turn = euler_angles(self._pose[0].T @ rotation)
+        aside = rising(float(np.degrees(np.hypot(turn[0], max(-turn[1], 0)))), _FAIRLY_FAR)
         texture += rising(angle, _FAR) * self._smooth_cheeks + aside * self._clear_jaw
         texture[:468] += self._lip_corners(points, scale)
         texture[_FIRST_OF_EARS:] += rising(angle, _FAIRLY_FAR) * self._turned_in
