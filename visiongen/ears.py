@@ -2,7 +2,7 @@
 
 A portrait that looks to the camera shows an ear nearly edge-on, between the oval of the face and the silhouette. Drawn as a
 part of the head it would be torn where the silhouette is not its own, or lost. It is a plane that begins at the oval, as wide
-as the portrait says and as deep as ears are, and ends where the person ends in front of the background, or the hair begins.
+as the portrait says and as deep as ears are.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _COLUMNS = 4
 _BACK = 0.03
 """Face widths of an ear's back behind its rim."""
 _MIDDLE = slice(_ROWS // 2 - 2, _ROWS // 2 + 3)
-
+"""Rows whose width is the ear's."""
 _BEFORE, _BEHIND = 0.3, 2.0
 """By so many face widths an ear counts as nearer than it is where it is seen, since nothing of the head is before it, and as
 farther where its back is."""
@@ -145,6 +145,7 @@ def find_ears(
 def _find(side: np.ndarray, sign: float, pose, person) -> _Ear | None:
     rotation, translation, scale = pose
     height = side[_TRAGUS, 1] + np.linspace(-_UP, _DOWN, _ROWS)
+    side = side[np.argsort(side[:, 1])]
     hinge = np.stack([np.interp(height, side[:, 1], side[:, axis]) for axis in range(3)], axis=1)
     hinge[:, 1] = height
     outward = sign * rotation[:2, 0]
