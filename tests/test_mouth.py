@@ -109,6 +109,13 @@ def test_a_raised_lip_bares_the_upper_teeth_and_does_not_move_them():
     assert (inside(high) > 0.6 * LIPS.mean()).sum() > 1.2 * (inside(low) > 0.6 * LIPS.mean()).sum()
 
 
+def test_above_the_teeth_there_are_gums_however_far_the_lip_is_raised():
+    target = bared(0.1, raised=0.12)
+    x, top = int(target[13, 0] * 1024), int(target[13, 1] * 1024)
+    teeth = int(crop_units(0.0)[13, 1] * 1024)
+    assert inside(target)[top + 20 : teeth, x - 10 : x + 10].min() > 0.25 * LIPS.mean()
+
+
 def test_the_lower_teeth_go_with_the_jaw_and_the_upper_ones_do_not():
     (upper, lower), (upper_later, lower_later) = edges(bared(0.08)), edges(bared(0.14))
     assert lower_later - lower > 4 * abs(upper_later - upper) and lower_later - lower > 15

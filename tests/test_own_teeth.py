@@ -97,6 +97,17 @@ def test_where_no_teeth_are_shown_they_are_drawn(rows):
     np.testing.assert_allclose(*same, atol=3)  # the rim of the lips has a share of what is between them
 
 
+def test_a_narrow_mouth_that_is_just_not_closed_has_drawn_teeth():
+    """The strip that it shows would be a patch on them."""
+    source, target = crop_units(OWN), crop_units(0.16)
+    ring = [*OUTER_LIPS, *INNER_LIPS]
+    for points in (source, target):
+        middle = points[ring, 0].mean()
+        points[ring, 0] = middle + 0.7 * (points[ring, 0] - middle)
+    bright, dark = (MouthInterior(portrait(source, *rows), source)(target) for rows in (((1.0, TEETH),), ()))
+    np.testing.assert_allclose(bright.colour, dark.colour, atol=3)
+
+
 def test_a_mouth_as_open_as_the_portraits_is_the_portraits():
     source = crop_units(OWN)
     assert MouthInterior(portrait(source, (1.0, TEETH)), source)(source) is None

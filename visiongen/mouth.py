@@ -39,6 +39,11 @@ _SHADE = 3.5
 """The lips' shadow falls so far into the mouth, mm."""
 _DARKEST = 0.45
 """Share of the light that is left at the lips' edge."""
+_SMILE = 0.35
+"""Width of a mouth, face widths, from which on the teeth it shows are a row: of a narrower one, which is just not closed, they
+are a strip that would be a patch on those that are drawn."""
+_LESS_DARK = 0.6
+"""Share of that shadow which the colour of the portrait's own teeth has."""
 _DEEPER, _LIGHTER = (0.5, 4.0), (0.4, 1.4)
 """Pursed lips stand off from the teeth and let little light in, spread ones lie on them: limits of what that does to both."""
 _SHOWN = (1.05, 1.8)
@@ -108,7 +113,7 @@ class MouthInterior:
                 lips is moved better than it could be drawn.
         """
         pose = _pose(target)
-        own = self._own.shown and not measured
+        own = self._own.shown and self._width > _SMILE and not measured
         strength = (further if own else lacking)(self._opening, opening(target, pose.scale))
         if strength < 0.02:
             return None
@@ -146,6 +151,8 @@ class MouthInterior:
         spread = _width(head) / self._width
         shade = np.minimum(inward / (_SHADE * mm * _between(spread**-2, *_DEEPER)), 1)
         darkest = _DARKEST * _between(spread, *_LIGHTER)
+        if own:  # in whose colour that shadow is already
+            darkest += _LESS_DARK * (1 - darkest)
         weight = np.minimum(np.maximum((inward - _RIM * mm) / (_SOFT * mm), 0), 1)
         drawn *= (darkest + (1 - darkest) * shade * (2 - shade))[..., None]
         if own:

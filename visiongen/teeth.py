@@ -95,7 +95,7 @@ def _built(row: _Row, down: float) -> Teeth:
         outline = _on_arc(row, angle, length, at + np.clip(across * width, _GAP, width - _GAP), y)
         band, gum = (
             _on_arc(row, angle, length, at + np.array([0.0, width, width, 0.0]), edge - down * height * np.array(level))
-            for level in ([0.12, 0.12, 0.9, 0.9], [0.82, 0.82, 2.0, 2.0])
+            for level in ([0.12, 0.12, 0.9, 0.9], [0.82, 0.82, 3.5, 3.5])
         )
         corners.append(np.concatenate([outline, band, gum]))
         light.append(max(0.35, float(np.cos(np.interp(at + width / 2, length, angle)))))
