@@ -32,8 +32,8 @@ def ear_widths(skull: Skull, points: np.ndarray) -> tuple[float, float]:
     """Widths in a frame of the ears in the middle of their height, on the picture's left and right, face widths."""
     turn, shift, scale = (part[0] for part in fit_head(points[None]))
     vertices = skull.posed(points, turn, shift, scale)
-    right, left = vertices[skull.triangles[skull.first_of_ears :].min() :].reshape(2, 11, 4, 3)[:, 5, :, 0]
-    return (right[0] - right[2]) / scale, (left[2] - left[0]) / scale
+    right, left = vertices[skull.triangles[skull.first_of_ears :].min() :].reshape(2, 11, 3, 3)[:, 5, :, 0]
+    return (right[0] - right[1]) / scale, (left[1] - left[0]) / scale
 
 
 def test_ears_that_the_matte_has_are_found():
@@ -86,7 +86,11 @@ def test_an_ear_is_before_the_head_where_it_is_seen_and_never_over_the_face():
     (near,), (far,) = (field.towards(head(turn=rotation(yaw=yaw))[None]) for yaw in (20, 45))
     turned = head(turn=rotation(yaw=20))
     pose = (part[0] for part in fit_head(turned[None]))
-    ear = skull.posed(turned, *pose)[skull.triangles[skull.first_of_ears :].min() :].reshape(2, 11, 4, 3)[0, 5, 1, :2]
+    ear = (
+        skull.posed(turned, *pose)[skull.triangles[skull.first_of_ears :].min() :]
+        .reshape(2, 11, 3, 3)[0, 5, :2, :2]
+        .mean(0)
+    )
     column, row = (ear * GRID).astype(int)
     place = near.candidates[0, row, column]
     assert np.linalg.norm(place - skull.ears[0].mean(0)) < 0.1 and abs(place[0] - skull.source[RIGHT, 0]) < 0.08

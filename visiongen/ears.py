@@ -41,7 +41,7 @@ _SMOOTH = 1.15
 """...and nowhere wider than its neighbours by more than this."""
 _AWAY = -0.2
 """Sine of the portrait's own turn to the other side, from which on it is not looked for."""
-_COLUMNS = 4
+_COLUMNS = 3
 _BACK = 0.03
 """Face widths of an ear's back behind its rim."""
 _MIDDLE = slice(_ROWS // 2 - 2, _ROWS // 2 + 3)
@@ -63,11 +63,10 @@ class _Ear(NamedTuple):
 
     @property
     def points(self) -> np.ndarray:
-        """(R, 4, 3) hinge, middle, rim and back of every row."""
+        """(R, 3, 3) hinge, rim and back of every row."""
         away = self.rim - self.hinge[_ROWS // 2]
         away *= _BACK / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), _BACK)
-        columns = [self.hinge, 0.5 * (self.hinge + self.rim), self.rim, self.rim + away]
-        return np.stack(columns, axis=1)
+        return np.stack([self.hinge, self.rim, self.rim + away], axis=1)
 
 
 class Ears:
