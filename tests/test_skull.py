@@ -6,7 +6,7 @@ from builders import face, placed, rotation
 
 from visiongen.hair import Hair
 from visiongen.landmarks import FACE_OVAL, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
-from visiongen.pose import fit_head
+from visiongen.pose import euler_angles, fit_head
 from visiongen.skull import Skull
 
 SIZE = 128
@@ -104,6 +104,17 @@ def test_what_lies_as_near_as_nothing_behind_the_jaw_has_their_colours():
     near = np.linalg.norm(place[2:] - place[1], axis=-1).max(0) < 0.1 * skull.face_width
     assert near[FACE_OVAL.index(288)] and near[FACE_OVAL.index(58)] and not near[FACE_OVAL.index(10)]
     assert (np.linalg.norm(colour[2:] - colour[1], axis=-1)[:, near] < 0.1 * skull.face_width).all()
+
+
+def test_below_the_chin_a_lifted_head_shows_its_jaw_and_no_second_one():
+    points = head()
+    skull, chin = Skull(points, disc(0.42)), points[152, 1]
+    below = 468 + len(FACE_OVAL) + FACE_OVAL.index(152)
+    lifted, bowed = sorted(
+        (head(turn=rotation(pitch=pitch)) for pitch in (-24, 24)), key=lambda to: euler_angles(pose_of(to)[0])[1]
+    )
+    assert skull.vertices[below, 1] > chin
+    assert texture(skull, lifted)[below, 1] < chin < texture(skull, bowed)[below, 1]
 
 
 @pytest.mark.parametrize("yaw", [-40, 40])

@@ -29,6 +29,9 @@ _CHIN = (152, 148, 377, 176, 400)
 _NARROW, _WIDE = 0.012, 0.045
 _FURTHER = (0.04, 0.4)
 """Face widths, and share of its opening, by which a mouth that shows teeth opens further until all the rest is drawn."""
+_SMILE = 0.35
+"""Width of a mouth, face widths, from which on the teeth it shows are a row: of a narrower one, which is just not closed, they
+are a strip that would be a patch on those that are drawn."""
 _MOUTH = (0.25, 0.45)
 """Least and largest width of a mouth, face widths, for the size of teeth: drawn mouths may be dots."""
 _CAVITY, _TONGUE, _GUM = 0.22, 0.75, 0.72
@@ -39,11 +42,8 @@ _SHADE = 3.5
 """The lips' shadow falls so far into the mouth, mm."""
 _DARKEST = 0.45
 """Share of the light that is left at the lips' edge."""
-_SMILE = 0.35
-"""Width of a mouth, face widths, from which on the teeth it shows are a row: of a narrower one, which is just not closed, they
-are a strip that would be a patch on those that are drawn."""
 _LESS_DARK = 0.6
-"""Share of that shadow which the colour of the portrait's own teeth has."""
+"""Share of the lips' shadow which the colour of the portrait's own teeth has already."""
 _DEEPER, _LIGHTER = (0.5, 4.0), (0.4, 1.4)
 """Pursed lips stand off from the teeth and let little light in, spread ones lie on them: limits of what that does to both."""
 _SHOWN = (1.05, 1.8)
@@ -151,7 +151,7 @@ class MouthInterior:
         spread = _width(head) / self._width
         shade = np.minimum(inward / (_SHADE * mm * _between(spread**-2, *_DEEPER)), 1)
         darkest = _DARKEST * _between(spread, *_LIGHTER)
-        if own:  # in whose colour that shadow is already
+        if own:
             darkest += _LESS_DARK * (1 - darkest)
         weight = np.minimum(np.maximum((inward - _RIM * mm) / (_SOFT * mm), 0), 1)
         drawn *= (darkest + (1 - darkest) * shade * (2 - shade))[..., None]

@@ -304,9 +304,10 @@ class Skull:
         if matte is not None:
             near = np.concatenate([rim(_INWARD / 2), np.arange(468, 468 + len(_OUT) * len(FACE_OVAL)), *shown])
             flat[near] = self._within_person(matte, flat[near], hair)
-        beside = (self._ears.beside * _hair_behind())[:, None]
-        for ring in (_ring(flat, number) for number in range(len(_OUT))):  # the portrait shows an ear there
-            ring += beside * (above(_BEHIND[0][2])[_hair_above()] - ring)
+        if self._ears.beside.any():  # the portrait shows an ear there
+            beside, hair_above = (self._ears.beside * _hair_behind())[:, None], above(_BEHIND[0][2])[_hair_above()]
+            for ring in (_ring(flat, number) for number in range(len(_OUT))):
+                ring += beside * (hair_above - ring)
         return flat
 
     def _hair_places(self, matte: np.ndarray | None, hair: Hair) -> Callable[[float], np.ndarray]:

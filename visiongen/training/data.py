@@ -23,7 +23,7 @@ from visiongen.hair import find_hair
 from visiongen.landmarks import FaceMesh
 from visiongen.models.vae_gan import SIZE
 from visiongen.neck import AXIS
-from visiongen.pose import euler_angles, face_model, fit_head
+from visiongen.pose import face_model, fit_head
 from visiongen.registration import registered
 from visiongen.rotations import rotation_matrices
 
@@ -107,22 +107,27 @@ class PreparedClip:
     matte: np.ndarray
     usable: np.ndarray
     """Indices of frames with a face."""
-    yaw_range: float
-    """Degrees."""
     looking: np.ndarray
     """(U, 3) of every usable frame the direction in which the head looks."""
-    yaw: float
-    """Degrees, of the first usable frame."""
+
+    @property
+    def yaw(self) -> np.ndarray:
+        """(U,) degrees, > 0 to the picture's right."""
+        return np.rad2deg(np.arctan2(self.looking[:, 0], -self.looking[:, 2]))
+
+    @property
+    def yaw_range(self) -> float:
+        """Degrees; 0 where no frame is usable."""
+        return float(np.ptp(self.yaw)) if len(self.usable) else 0.0
 
     @staticmethod
     def load(folder: Path) -> PreparedClip:
         """From the disk."""
         landmarks = np.load(folder / "landmarks.npy") / SIZE
         usable = np.flatnonzero(~np.isnan(landmarks[:, 0, 0]))
-        rotation = fit_head(landmarks[usable].astype(np.float64))[0] if len(usable) else np.eye(3)[None]
-        yaw = np.rad2deg(euler_angles(rotation)[:, 0])
+        looking = -fit_head(landmarks[usable].astype(np.float64))[0][:, :, 2]
         frames, matte = (np.load(folder / name, mmap_mode="r") for name in ("frames.npy", "matte.npy"))
-        return PreparedClip(frames, landmarks, matte, usable, float(np.ptp(yaw)), -rotation[:, :, 2], float(yaw[0]))
+        return PreparedClip(frames, landmarks, matte, usable, looking)
 
     def pair(self, rng: np.random.Generator) -> tuple[int, int]:
         """Two frames with a face, see `FARTHER`."""
@@ -158,7 +163,7 @@ class PairDataset(IterableDataset):
         # Long clips and clips with turning heads teach more; the root keeps a few from ruling.
         weight = np.array([np.sqrt(len(c.usable)) * (1 + c.yaw_range / 20) for c in self.clips])
         self.clip_weight = weight / weight.sum()
-        share = np.array([1 + abs(still.yaw) / ASIDE for still in self.stills])
+        share = np.array([1 + abs(still.yaw[0]) / ASIDE for still in self.stills])
         self.still_weight = share / share.sum()
         self.still_share = still_share if self.stills else 0.0
         self.registered_share = registered_share
@@ -186,7 +191,7 @@ class PairDataset(IterableDataset):
             targets, target_points = [np.array(still.frames[0])], [still.landmarks[0]]
             source_points = transfer(target_points[0], moving.landmarks[first], moving.landmarks[second])
             if rng.random() < TURNED:
-                source_points = turned(source_points, *_turn(still.yaw, rng))
+                source_points = turned(source_points, *_turn(float(still.yaw[0]), rng))
             whole = still.matte[0].astype(np.float32) / 255
             hair = find_hair(targets[0], target_points[0], whole)
             motion = flow.MotionField(target_points[0], whole, hair=hair).towards(source_points[None])[0].flow
