@@ -10,6 +10,7 @@ from builders import astronaut, face, other_face, placed, rotation
 from visiongen import flow
 from visiongen.flow import CANDIDATES, GRID, MAPS, DenseMotion, MotionField, pixel_centres
 from visiongen.landmarks import OUTER_LIPS
+from visiongen.pose import fit_head
 from visiongen.warping import warp
 
 
@@ -180,6 +181,23 @@ def test_what_belongs_to_a_head_is_as_far_from_it_as_it_was():
     ear = np.round(OWN[454, :2] * GRID).astype(int) + [3, 0]
     assert belongs[ear[1], ear[0]] == 0 and belongs[half > 0].min() > 0.9
     assert belongs[int(OWN[152, 1] * GRID) + 4 :].min() > 0.9  # the neck stays
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_gap_in_the_person_is_not_seen_in_a_head_that_turns(side):
+    """As between an ear lobe and the neck; in the portrait's own pose it is the background that it was."""
+    matte = np.ones((GRID, GRID), np.float32)
+    lobe = OWN[361 if side > 0 else 132, :2] * GRID + (6 * side, 0)
+    cv2.circle(matte, tuple(int(at) for at in lobe), 4, 0.0, -1)
+    field = MotionField(OWN, matte)
+    places = np.float32(pixel_centres(GRID)[matte < 1].T)
+    own, turned = (fit_head(points[None])[0][0] for points in (OWN, crop_points(turn=rotation(yaw=25))))
+
+    def shown(turn: np.ndarray) -> np.ndarray:
+        column, row = (field._of_the_person(places, turn) * GRID).astype(int)
+        return matte[row, column]
+
+    assert (shown(own) == 0).all() and (shown(turned) == 1).all()
 
 
 @pytest.mark.parametrize("yaw", [0, 60, -60])

@@ -33,6 +33,8 @@ LAYERS = (
         "ears",
         "lip_corners",
         "continuation",
+        "skull_rings",
+        "skull_colours",
         "skull",
         "neck",
         "feature_maps",

@@ -9,6 +9,7 @@ from visiongen.flow import GRID, pixel_centres
 from visiongen.neck import AXIS, Neck
 from visiongen.pose import fit_head
 from visiongen.skull import Skull
+from visiongen.skull_rings import silhouette
 
 HERE = np.ascontiguousarray(pixel_centres(GRID).transpose(2, 0, 1))
 
@@ -18,7 +19,7 @@ def setting(**turned):
     points = placed(face(), centre=(128.0, 110.0), **turned).astype(np.float64) / 256
     pose = tuple(part[0] for part in fit_head(points[None]))
     skull = Skull(points)
-    return pose, skull.silhouette(skull.vertices)
+    return pose, silhouette(skull.vertices)
 
 
 def turned_about_the_neck(pose, **angles):

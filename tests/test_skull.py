@@ -8,6 +8,7 @@ from visiongen.hair import Hair
 from visiongen.landmarks import FACE_OVAL, LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from visiongen.pose import euler_angles, fit_head
 from visiongen.skull import Skull
+from visiongen.skull_rings import silhouette
 
 SIZE = 128
 
@@ -51,7 +52,7 @@ def test_a_larger_silhouette_makes_a_larger_head():
     def mean_reach(matte):
         skull = Skull(head(), matte)
         oval = skull.source[list(FACE_OVAL), :2]
-        return np.linalg.norm(skull.silhouette(skull.vertices) - oval, axis=1).mean()
+        return np.linalg.norm(silhouette(skull.vertices) - oval, axis=1).mean()
 
     small, large = (mean_reach(disc(radius)) for radius in (0.36, 0.44))
     assert small < large
@@ -77,7 +78,7 @@ def test_nothing_of_the_skull_is_outside_of_the_person(turn, radius):
 
 def test_a_matte_that_misses_the_face_is_not_believed():
     usual, empty = Skull(head()), Skull(head(), np.zeros((SIZE, SIZE), np.float32))
-    np.testing.assert_allclose(empty.silhouette(empty.vertices), usual.silhouette(usual.vertices), atol=0.03)
+    np.testing.assert_allclose(silhouette(empty.vertices), silhouette(usual.vertices), atol=0.03)
 
 
 @pytest.mark.parametrize("yaw", [-45, 45])
@@ -92,7 +93,7 @@ def test_a_turned_head_shows_hair_from_above_the_ears_behind_it(yaw):
     target = head(turn=rotation(yaw=yaw))
     vertices = skull.posed(target, *pose_of(target))
     side = -np.sign(yaw)
-    outline, back = (side * (v[:, 0] - 0.5) for v in (skull.silhouette(vertices), vertices[468:]))
+    outline, back = (side * (v[:, 0] - 0.5) for v in (silhouette(vertices), vertices[468:]))
     assert back.max() >= outline.max()
 
 
@@ -115,6 +116,22 @@ def test_below_the_chin_a_lifted_head_shows_its_jaw_and_no_second_one():
     )
     assert skull.vertices[below, 1] > chin
     assert texture(skull, lifted)[below, 1] < chin < texture(skull, bowed)[below, 1]
+
+
+@pytest.mark.parametrize("yaw", [-35, 35])
+def test_round_the_chin_of_a_turned_head_there_is_nothing_but_at_the_corners_of_its_jaw(yaw):
+    """What moves with a head below its chin, and is neck, would be a second chin."""
+    skull = Skull(head(), disc(0.42))
+
+    def sticks_out(points: np.ndarray) -> np.ndarray:
+        """(36,) face widths down from the oval to the silhouette."""
+        there = skull.posed(points, *pose_of(points))
+        return (silhouette(there) - points[list(FACE_OVAL), :2])[:, 1] / skull.face_width
+
+    own, turned = sticks_out(head()), sticks_out(head(turn=rotation(yaw=yaw)))
+    chin, corners = ([FACE_OVAL.index(mark) for mark in marks] for marks in ((148, 152, 377), (58, 288)))
+    assert own[chin].min() > 0.08
+    assert turned[chin].max() < 0.03 < turned[corners].min()
 
 
 @pytest.mark.parametrize("yaw", [-40, 40])
@@ -157,7 +174,7 @@ def test_another_view_draws_in_what_sticks_out_there():
     np.testing.assert_allclose(same.vertices, alone.vertices, atol=0.02)  # it holds itself within the person already
     small = Skull(points, matte, also=(head(turn=rotation(yaw=-30)), disc(0.3)), hair=hair)
     oval = alone.source[list(FACE_OVAL), :2]
-    reach = [np.linalg.norm(s.silhouette(s.vertices) - oval, axis=1) for s in (alone, small)]
+    reach = [np.linalg.norm(silhouette(s.vertices) - oval, axis=1) for s in (alone, small)]
     assert (reach[1] <= reach[0] + 1e-9).all() and reach[1].mean() < 0.8 * reach[0].mean()
 
 
@@ -210,7 +227,7 @@ def test_a_turned_portrait_shows_what_is_behind_its_oval_and_no_broader_head(yaw
         skull = Skull(head(turn=rotation(yaw=turn)), wide, hair=Hair((hides, hides)))
         there = skull.posed(head(), *pose_of(head()))
         beside = [FACE_OVAL.index(landmark) for landmark in (454, 323, 361, 288, 58, 132, 93, 234)]
-        oval, ring = there[list(FACE_OVAL)][beside, 0], skull.silhouette(there)[beside, 0]
+        oval, ring = there[list(FACE_OVAL)][beside, 0], silhouette(there)[beside, 0]
         return float(np.ptp(ring) / np.ptp(oval))
 
     assert width(0) > 1.25

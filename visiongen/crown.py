@@ -15,7 +15,7 @@ _ABOVE = 0.5
 """Rows above the picture, as a share of its own."""
 _CUT = 0.5
 """The matte from which on a pixel is a person's."""
-_PERSON = 0.7
+PERSON = 0.7
 """The matte from which on a pixel is surely a person's."""
 _ROWS, _FEWEST = 6, 3
 """Rows of the matte, and the fewest, that say how its sides go on."""
@@ -111,7 +111,7 @@ def sampled(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def is_person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(A, B) bool: points (A, B, 2), crop units, that a `crowned` matte calls person."""
-    return sampled(matte, points) > _PERSON
+    return sampled(matte, points) > PERSON
 
 
 def with_hair_above(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from visiongen.continuation import Continuation
-from visiongen.crown import sampled
+from visiongen.crown import PERSON, sampled
 from visiongen.drawing import SUBPIXEL, fixed
 from visiongen.ears import in_order
 from visiongen.feature_maps import LEVELS, draw_features
@@ -30,6 +30,7 @@ from visiongen.pose import face_model, fit_head
 from visiongen.ramps import rising
 from visiongen.rasterise import affine_maps, rasterise
 from visiongen.skull import Skull
+from visiongen.skull_rings import silhouette
 
 GRID = 128
 """Rows and columns of motion and maps."""
@@ -133,7 +134,7 @@ class MotionField:
         self._triangles = self._skull.triangles.T
         self._normals = _normals(self._skull.vertices[self._triangles])
         self._middle = self.source[:468, :2].mean(0)
-        self._outline = self._skull.silhouette(self._skull.vertices)
+        self._outline = silhouette(self._skull.vertices)
         self._fixed_outline = fixed(self._outline * GRID)
         self._matte = None if matte is None else np.float32(matte)
         self._crowned = self._skull.matte
@@ -142,6 +143,7 @@ class MotionField:
         hull = cv2.convexHull(np.float32(np.concatenate([self._outline, self.source[:468, :2]])))[:, 0]
         self._continued = Continuation(self._outline, hull, self.face_width, _planes(), self._skull.ears)
         self._neck = Neck(*(part[0] for part in fit_head(self.source[None])), self._outline, _planes(), matte)
+        self._to_the_person = None if matte is None else _to_the_person(self._matte, self.source)
         self._was, self._strands = (None, None) if matte is None else self._where_the_head_was()
 
     def _beyond_the_head(self) -> np.ndarray:
@@ -197,7 +199,7 @@ class MotionField:
         here = _planes()
         x, y = np.take(here.reshape(2, -1), covered, axis=1)
         a, b, c = table[:6].reshape(2, 3, -1).swapaxes(0, 1)
-        taken = np.clip(a * x + b * y + c, table[6:8], table[8:10])
+        taken = self._of_the_person(np.clip(a * x + b * y + c, table[6:8], table[8:10]), rotation)
         head = self._beside(vertices, rotation, covered, taken)
         self._neck.lay_under(head, rotation, translation, scale)
         head.reshape(2, -1)[:, covered] = taken
@@ -254,6 +256,16 @@ class MotionField:
         matte[part] *= 1 - twice
         return matte
 
+    def _of_the_person(self, places: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+        """Places (2, M) of the portrait, crop units; those that are background as far as the head is turned on the way to the
+        person. A gap beside an ear lobe shows the background in the portrait, and in a head that turns it does not."""
+        share = np.float32(rising(self._skull.turned_away(rotation), _A_LITTLE))
+        if self._to_the_person is None or share == 0:
+            return places
+        at = cv2.merge(list(places[:, None] * GRID - 0.5))
+        steps = cv2.remap(self._to_the_person, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return places + share * steps[0].T
+
     def _turned(self, rotation: np.ndarray) -> tuple[np.float32, np.float32]:
         """Shares in [0, 1] of the turn at which the mesh overrules the network, and of that at which of a head cut off by its
         picture no more is shown than its surface."""
@@ -264,7 +276,7 @@ class MotionField:
     def _beside(self, vertices: np.ndarray, rotation: np.ndarray, covered: np.ndarray, taken: np.ndarray) -> np.ndarray:
         """(2, G, G) where what is beside the head's surface comes from, crop units."""
         share, turned = 1 - self._skull.lacks(rotation), rising(self._skull.turned_away(rotation), _A_LITTLE)
-        return self._continued(self._skull.silhouette(vertices), covered, taken, share=share, turned=float(turned))
+        return self._continued(silhouette(vertices), covered, taken, share=share, turned=float(turned))
 
     def _lips(self, target: np.ndarray, scale: float) -> np.ndarray:
         """Of a mouth that opens wide the network paints the lips away."""
@@ -290,7 +302,7 @@ class MotionField:
         """Weights of the candidates: the head's motion where the head is *or was* (standing still there would leave a
         second head behind), fading to stillness."""
         outside = np.ones((GRID, GRID), np.uint8)
-        for outline in (fixed(self._skull.silhouette(vertices) * GRID), self._fixed_outline):
+        for outline in (fixed(silhouette(vertices) * GRID), self._fixed_outline):
             cv2.fillPoly(outside, [outline], 0, shift=SUBPIXEL)
         near = cv2.distanceTransform(outside, cv2.DIST_L2, 3)
         near /= GRID
@@ -332,6 +344,18 @@ def drawn_maps(points: np.ndarray) -> np.ndarray:
     maps[0] = LEVELS[face]
     draw_features(points, maps[1:])
     return maps
+
+
+def _to_the_person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(G, G, 2) float32 steps, crop units, from every place to the nearest one that is the person's by a matte (G, G), or the
+    face's by landmarks (478, 3)."""
+    person = cv2.erode(np.uint8(matte > PERSON), np.ones((3, 3), np.uint8))  # its rim is half background
+    cv2.fillPoly(person, [fixed(points[list(FACE_OVAL), :2] * GRID)], 1, shift=SUBPIXEL)
+    _, label = cv2.distanceTransformWithLabels(1 - person, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(person)
+    places = np.zeros((int(label.max()) + 1, 2), np.float32)
+    places[label[rows, columns]] = pixel_centres(GRID)[rows, columns]
+    return places[label] - pixel_centres(GRID)
 
 
 def _normals(corners: np.ndarray) -> np.ndarray:
