@@ -18,7 +18,7 @@ from skimage.metrics import structural_similarity
 from visiongen import flow, warping
 from visiongen.errors import WeightsError
 from visiongen.models import losses, vae_gan, weights
-from visiongen.models.vae_gan import SIZE, DiscriminatorConfig, PatchDiscriminator, VaeGan, VaeGanConfig
+from visiongen.models.vae_gan import SIZE, DiscriminatorConfig, PatchDiscriminator, Upsampling, VaeGan, VaeGanConfig
 
 SMALL = VaeGanConfig(latent=8, encoder=(4, 6, 8), skips=(4, 4), motion=(4, 4, 6, 6), decoder=(8, 6, 4))
 G, K = flow.GRID, len(flow.CANDIDATES)
@@ -172,6 +172,17 @@ def test_positions_survive_shrinking_and_enlarging():
     torch.testing.assert_close(vae_gan.shrink_flow(centres(128)), centres(64))
     torch.testing.assert_close(vae_gan.enlarge_flow(centres(128)), centres(256))
     torch.testing.assert_close(vae_gan.centres(16, torch.zeros(1)), centres(16)[0])
+
+
+def test_where_nothing_changes_upsampling_draws_no_grid():
+    """Whatever its weights; beside the border, where there is nothing."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        larger = Upsampling(6, 4)(torch.randn(2, 6, 1, 1).expand(-1, -1, 8, 8))
+    assert larger.shape == (2, 4, 16, 16)
+    inside = larger[..., 1:-1, 1:-1]
+    torch.testing.assert_close(inside, inside[..., :1, :1].expand_as(inside))
+    assert larger.std(1).min() > 0.01
 
 
 def test_no_motion_is_no_change():

@@ -60,6 +60,8 @@ such turns and digs holes into a cheek that comes into sight."""
 _A_LITTLE, _CUT = (4.0, 10.0), 0.1
 """Degrees of turn at which no more than the surface is shown of a head that its picture cuts off, and how far below the cut
 that begins, face widths."""
+_GAPS = (12.0, 28.0)
+"""Degrees of turn between which a gap in the person's outline, as below an ear lobe, is no longer seen."""
 _AT_THE_HEAD = 0.85
 """Least prior weight of the head's own motion, of what is a head beyond its mesh."""
 _EAR_LOBES, _JAW_CORNERS = (132, 361), (172, 397)
@@ -199,10 +201,10 @@ class MotionField:
         here = _planes()
         x, y = np.take(here.reshape(2, -1), covered, axis=1)
         a, b, c = table[:6].reshape(2, 3, -1).swapaxes(0, 1)
-        taken = self._of_the_person(np.clip(a * x + b * y + c, table[6:8], table[8:10]), rotation)
+        taken = np.clip(a * x + b * y + c, table[6:8], table[8:10])
         head = self._beside(vertices, rotation, covered, taken)
         self._neck.lay_under(head, rotation, translation, scale)
-        head.reshape(2, -1)[:, covered] = taken
+        head.reshape(2, -1)[:, covered] = self._of_the_person(taken, rotation)
         # Triangles of a few pixels meet in creases; a little blur costs nothing and removes them.
         steps = [cv2.GaussianBlur(part, (0, 0), 0.8) for part in head - here]
 
@@ -259,7 +261,7 @@ class MotionField:
     def _of_the_person(self, places: np.ndarray, rotation: np.ndarray) -> np.ndarray:
         """Places (2, M) of the portrait, crop units; those that are background as far as the head is turned on the way to the
         person. A gap beside an ear lobe shows the background in the portrait, and in a head that turns it does not."""
-        share = np.float32(rising(self._skull.turned_away(rotation), _A_LITTLE))
+        share = np.float32(rising(self._skull.turned_away(rotation), _GAPS))
         if self._to_the_person is None or share == 0:
             return places
         at = cv2.merge(list(places[:, None] * GRID - 0.5))
