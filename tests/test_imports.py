@@ -49,6 +49,7 @@ LAYERS = (
         "eyeballs",
         "unseen",
         "other_side",
+        "drawn_lines",
         "outlines",
         "eyes",
         "background",

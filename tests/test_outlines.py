@@ -77,6 +77,67 @@ def test_a_turned_drawing_has_no_black_spots(yaw):
     assert ink(composer.outlines(dense)) < 0.1 * ink(None)
 
 
+@pytest.mark.parametrize("yaw", [-30, 25])
+def test_the_line_below_the_jaw_goes_on_where_it_was_taken_out(yaw):
+    picture = drawing(4)
+    composer = Composer(picture, still_background(picture, MATTE), SOURCE, MATTE)
+    dense, target = turned(yaw)
+    painted = np.zeros((5, GRID, GRID), np.float32)
+    painted[3] = 1
+    weight = composer.outlines(dense)
+    frame = composer.frame(dense.flow, painted, target, without_lines=weight)
+    dark = cv2.erode(frame.max(-1), np.ones((5, 5))) < 90  # within two pixels
+    places = target[[172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397], :2]
+    column, row = (places * GRID).astype(int).T
+    taken = weight[row, column] > 0.9
+    assert taken.sum() >= 2
+    column, row = (places[taken] * SIZE).astype(int).T
+    assert dark[row, column].all()
+
+
+@pytest.mark.parametrize("yaw", [-45, 45])
+def test_the_far_side_of_the_jaw_is_hidden(yaw):
+    _, target = turned(yaw)
+    (piece,) = Outlines(drawing(4), SOURCE).drawn(target, (), np.ones((GRID, GRID), np.float32), SIZE)
+    _, columns = np.nonzero(piece.weight)
+    chin, near = target[152, 0] * SIZE, target[[132, 361], 0] * SIZE
+    near = near[np.argmax(np.abs(near - chin))]
+    far = (columns + piece.corner[0] - chin) * np.sign(near - chin)
+    assert far.min() > -0.15 * abs(near - chin) and far.max() > 0.9 * abs(near - chin)
+
+
+def test_no_line_is_drawn_where_none_was_taken_out():
+    _, target = turned(25)
+    nowhere = np.zeros((GRID, GRID), np.float32)
+    pieces = Outlines(drawing(4), SOURCE).drawn(target, (), nowhere, SIZE)
+    assert all(piece.weight.max() == 0 for piece in pieces)
+    assert not Outlines(drawing(0), SOURCE).drawn(target, (), nowhere + 1, SIZE)
+
+
+@pytest.mark.parametrize("line", [2, 3])
+def test_the_line_has_its_own_colour_and_thickness(line):
+    picture, (_, target) = drawing(line), turned(0)
+    (piece,) = Outlines(picture, SOURCE).drawn(target, (), np.ones((GRID, GRID), np.float32), SIZE)
+    np.testing.assert_allclose(piece.colour[0, 0], INK, atol=25)
+    chin, below = (int(at * SIZE) for at in target[152, :2])
+    own = np.clip((SKIN - picture[below - 8 : below + 9, chin, 0].astype(float)) / (SKIN - INK), 0, 1).sum()
+    assert abs(piece.weight[:, chin - piece.corner[0]].sum() - own) < 1
+
+
+def test_ears_get_their_line_as_far_as_it_was_taken_out():
+    _, target = turned(25)
+    down = np.linspace(0, np.pi, 11)
+    ear = np.stack([0.3 - 0.06 * np.sin(down), 0.5 - 0.1 * np.cos(down)], axis=1)
+    share = np.zeros((GRID, GRID), np.float32)
+    share[GRID // 2 :] = 1
+    without, (*jaw, piece) = (Outlines(drawing(3), SOURCE).drawn(target, ears, share, SIZE) for ears in ([], [ear]))
+    assert len(jaw) == len(without) == 1
+    rows, columns = np.nonzero(piece.weight > 0.5)
+    places = (np.stack([columns, rows], axis=1) + piece.corner + 0.5) / SIZE
+    assert np.linalg.norm(places[:, None] - ear, axis=-1).min(1).max() < 0.03
+    assert places[:, 1].min() > 0.49 and places[:, 1].max() > 0.58
+
+
 @pytest.mark.parametrize("part", [np.s_[40:60, 70:90], np.s_[:20, :30], np.s_[100:, 110:], np.s_[63:64, 5:6]])
 def test_only_the_part_that_loses_lines_is_looked_at_again(part):
     picture = drawing(4)

@@ -97,6 +97,15 @@ class Ears:
         known = np.flatnonzero(~self.beside)
         return np.minimum(reach, np.interp(np.arange(len(reach)), known, reach[known], period=len(reach)))
 
+    def seen(self, posed: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Lines (P, 2) round those that face the camera, from above to below, of `points` in a pose (E, 3)."""
+        lines = []
+        for ear, (hinge, rim, _) in zip(self._ears, posed[:, :2].reshape(-1, _ROWS, _COLUMNS, 2).swapaxes(1, 2)):
+            (across, down), (x, y) = (rim - hinge)[_ROWS // 2], hinge[-1] - hinge[0]
+            if (across * y - down * x) * _SIDES[ear.left][1] > 0:
+                lines.append(np.concatenate([hinge[:1], rim, hinge[-1:]]))
+        return tuple(lines)
+
     @property
     def outlines(self) -> list[np.ndarray]:
         """Polygons (P, 3) round each, head frame."""

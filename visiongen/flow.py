@@ -87,6 +87,8 @@ class DenseMotion:
     lips: np.ndarray
     """(G, G) float32 in [0, 1]: a mouth that opens so much further than the portrait's that its inside is drawn, with its lips:
     they go with the mesh."""
+    ears: tuple[np.ndarray, ...]
+    """Lines (P, 2) round the ears that are seen, from above to below, crop units."""
 
     @property
     def flow(self) -> np.ndarray:
@@ -174,8 +176,8 @@ class MotionField:
     def _towards(self, target, rotation, translation, scale) -> DenseMotion:
         vertices = self._skull.posed(target, rotation, translation, scale)
         corners = vertices[self._triangles]  # (3, M, 3)
-        normals, depth, ears = _normals(corners), corners[..., 2].mean(0), self._skull.first_of_ears
-        order = np.concatenate([depth[:ears], in_order(depth[ears:], normals[2, ears:], scale)])
+        normals, depth, first = _normals(corners), corners[..., 2].mean(0), self._skull.first_of_ears
+        order = np.concatenate([depth[:first], in_order(depth[first:], normals[2, first:], scale)])
         index = rasterise(corners[..., :2].swapaxes(0, 1) * GRID - 0.5, order, (GRID, GRID)).ravel()
         hit = index[covered := np.flatnonzero(index >= 0)]
 
@@ -227,10 +229,10 @@ class MotionField:
         vanished, beside = self._vanished(person, candidates[0])
         held = np.zeros((GRID, GRID), np.float32)
         if turned > 0:  # few frames; before, hair and cheeks are better known to the network
-            held = turned * _within(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)))
-            held *= 1 - cv2.dilate(np.maximum(maps[7], maps[8]), _FIVE)  # eyes and mouth are the network's
+            held = turned * _surely_head(np.maximum(maps[1], person * (prior[0] > _AT_THE_HEAD)), maps)
             _overrule(candidates, held, turned * beside)
-        return DenseMotion(candidates, prior, maps, vanished, held, self._lips(target, scale))
+        lips, ears = self._lips(target, scale), self._skull.ears_seen(vertices)
+        return DenseMotion(candidates, prior, maps, vanished, held, lips, ears)
 
     def _belongs(
         self, head: np.ndarray, covered: np.ndarray, target: np.ndarray, turned: np.float32, bowed: np.float32
@@ -325,9 +327,11 @@ def _overrule(candidates: np.ndarray, held: np.ndarray, beside: np.ndarray) -> N
     head += beside[..., None] * (still - head)
 
 
-def _within(head: np.ndarray) -> np.ndarray:
-    """(G, G) float32: how surely what is `head` (G, G) is so: not at its rim."""
-    return cv2.GaussianBlur(cv2.erode(head.astype(np.float32), _FIVE), (0, 0), 1.0)
+def _surely_head(head: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """(G, G) float32: how surely what is `head` (G, G) is so: not at its rim, nor where eyes and mouth are, `MAPS`, which are the
+    network's."""
+    surely = cv2.GaussianBlur(cv2.erode(head.astype(np.float32), _FIVE), (0, 0), 1.0)
+    return surely * (1 - cv2.dilate(np.maximum(maps[7], maps[8]), _FIVE))
 
 
 def above_the_jaw(points: np.ndarray) -> np.ndarray:

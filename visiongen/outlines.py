@@ -1,14 +1,19 @@
 """Outlines of drawings: a line round a face is no part of it, and is not drawn out with it.
 
 A head that turns shows more of its side. In a drawing there is a dark line between cheek, ear and hair; stretched like the skin
-beside it, it would be a black spot. So what is stretched takes its colours from the picture without thin dark lines.
+beside it, it would be a black spot. So what is stretched takes its colours from the picture without thin dark lines, and the
+lines round jaw and ears are drawn anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
+from visiongen.drawing import Piece
+from visiongen.drawn_lines import DrawnLines
 from visiongen.flow import MAPS, DenseMotion
 from visiongen.landmarks import FACE_OVAL
 from visiongen.pose import fit_head
@@ -41,7 +46,9 @@ class Outlines:
         width = float(fit_head(source[None])[2][0])
         side = min(_LOOKED_AT, len(crop))  # photographs of many pixels are told apart in no time
         small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
-        found = _follows(_without_lines(small, width), small, source, width)
+        lines = np.float32((_without_lines(small, width).astype(np.int16) - small).max(-1))
+        found = _follow(lines, source, width)
+        self._lines = DrawnLines(lines, small, source, least=_DARKER) if found else None
         self.without: np.ndarray | None = _without_lines(crop, width) if found else None
         """(S, S, 3) uint8, the drawing without its thin dark lines; None of other pictures."""
 
@@ -55,18 +62,24 @@ class Outlines:
         weight *= 1 - cv2.dilate(features, np.ones((5, 5)))
         return cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 1.0) if weight.any() else None
 
+    def drawn(
+        self, target: np.ndarray, ears: Sequence[np.ndarray], without_lines: np.ndarray, side: int
+    ) -> list[Piece]:
+        """The lines that a frame with `side` rows has instead, with the landmarks `target` (478, 3) and the lines (P, 2) round
+        its ears, crop units."""
+        return [] if self._lines is None else self._lines(target, ears, without_lines, side)
+
 
 def _without_lines(crop: np.ndarray, width: float) -> np.ndarray:
     side = max(3, round(_THICK * width * crop.shape[0])) | 1
     return cv2.morphologyEx(crop, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
 
 
-def _follows(without: np.ndarray, crop: np.ndarray, source: np.ndarray, width: float) -> bool:
-    """Whether what a picture `without` lines lacks runs along the face."""
-    lines = np.float32((without.astype(np.int16) - crop).max(-1))
+def _follow(lines: np.ndarray, source: np.ndarray, width: float) -> bool:
+    """Whether the lines of a picture, (H, H) levels, run along the face."""
     oval = source[list(FACE_OVAL), :2]
     way = oval - oval.mean(0)
     way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
-    places = (oval + np.linspace(*_ROUND, _STEPS)[:, None, None] * width * way)[:, _EAR_TO_EAR] * len(crop) - 0.5
+    places = (oval + np.linspace(*_ROUND, _STEPS)[:, None, None] * width * way)[:, _EAR_TO_EAR] * len(lines) - 0.5
     found = cv2.remap(lines, places.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return float((found.max(0) > _DARKER).mean()) > _LINED

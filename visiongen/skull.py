@@ -135,6 +135,10 @@ class Skull:
         rotation, translation, scale = self._pose
         return [(outline @ rotation.T * scale + translation)[:, :2] for outline in self._ears.outlines]
 
+    def ears_seen(self, vertices: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Lines (P, 2) round the ears that face the camera, from above to below, of `posed` vertices (N, 3)."""
+        return self._ears.seen(vertices[FIRST_OF_EARS:])
+
     def turned_away(self, rotation: np.ndarray) -> float:
         """Degrees between where a head turned by `rotation` (3, 3) looks and where the portrait looks; a tilt is no turn."""
         return float(np.degrees(np.arccos(np.clip(rotation[:, 2] @ self._pose[0][:, 2], -1, 1))))

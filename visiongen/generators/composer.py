@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -44,6 +46,7 @@ class Composer:
         *,
         revealed: Revealed | None = None,
         without_lines: np.ndarray | None = None,
+        ears: Sequence[np.ndarray] = (),
         shift: np.ndarray | None = None,
         measured: bool = False,
         out: np.ndarray | None = None,
@@ -56,6 +59,7 @@ class Composer:
             target: (478, 3) landmarks, crop units.
             revealed: What the portrait hides and its mirror image shows.
             without_lines: (G, G) in [0, 1], where it takes the lines of a drawing not along, see `visiongen.outlines`.
+            ears: Lines (P, 2) round the ears that are seen, crop units.
             shift: (G, G, 2) by which the frame is moved in its turn, see `visiongen.feedback.correction`.
             measured: The motion was measured in a frame of the same person, see `visiongen.registration`.
             out: Where to write it; default: a new array.
@@ -72,6 +76,8 @@ class Composer:
         frame = self._compose(picture, painted, out)
         if image is not None:
             show(frame, image, revealed)
+        if without_lines is not None:
+            draw_over(frame, self.outlines.drawn(target, ears, without_lines, self._side))
         draw_over(frame, self._unseen(target, measured=measured))
         return frame
 

@@ -110,6 +110,7 @@ class VaeGanGenerator:
             given = {
                 "revealed": prepared.other_side(dense[i], target),
                 "without_lines": prepared.composer.outlines(dense[i]),
+                "ears": dense[i].ears,
                 "measured": i < len(seen),
             }
             small = shift = None

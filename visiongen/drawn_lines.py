@@ -1,0 +1,107 @@
+"""The line round a drawn face, and how it goes on round a jaw and ears that the drawing shows from the front only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from visiongen.drawing import SUBPIXEL, Piece, canvas_round, fixed
+from visiongen.landmarks import FACE_OVAL
+from visiongen.oval import outward
+from visiongen.pose import fit_head
+from visiongen.ramps import rising
+from visiongen.rotations import gaussian_over_time
+
+_JAW = slice(10, 27)
+"""Of the oval, from ear lobe to ear lobe over the chin; beside an ear there is none in a head that has turned."""
+_ROUND, _STEPS = (-0.06, 0.1), 33
+"""So far from the oval, face widths, it is looked for."""
+_SMOOTH = 1.0
+"""Vertices over which its distance from the oval is smoothed."""
+_FINEST = 0.008
+"""Face widths, the least thickness it is drawn with."""
+_TAPER, _FINE, _THINNEST = 8, 8, 0.5
+"""So many parts of it at either end get thinner; parts between two vertices; pixels of a part that is not drawn any more."""
+_NEAR_SIDE = (-0.12, 0.05)
+"""Cosines, of what is outward to what is toward the camera, between which it comes into sight."""
+
+
+class DrawnLines:
+    """Draws the line of one drawing round the jaw, and round the ears, of its head in another pose."""
+
+    def __init__(self, lines: np.ndarray, picture: np.ndarray, source: np.ndarray, *, least: float) -> None:
+        """
+        Args:
+            lines: (H, H) float32, by how many levels the thin lines of the picture are darker than what is beside them.
+            picture: (H, H, 3) uint8 RGB.
+            source: (478, 3) landmarks, crop units.
+            least: Levels from which on there is one, which there is somewhere round the jaw.
+        """
+        width = float(fit_head(source[None])[2][0])
+        steps = np.linspace(*_ROUND, _STEPS)
+        places = np.float32(_beside(source, width, steps[:, None]) * len(picture) - 0.5)  # (steps, V, 2)
+        dark = cv2.remap(lines, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        darkest, seen = np.argmax(dark, axis=0), np.flatnonzero(dark.max(0) > least)
+        # Where hair or a collar hides it, it goes on between what is seen of it.
+        away = np.interp(np.arange(dark.shape[1]), seen, steps[darkest[seen]])
+        self._away = gaussian_over_time(away, _SMOOTH)
+        """(V,) face widths from the oval."""
+        thick = (dark > dark.max(0) / 2).sum(0)[seen] * (steps[1] - steps[0])
+        self._thick = max(float(np.median(thick)), _FINEST)
+        """Face widths."""
+        at = places[darkest[seen], seen].round().astype(int).clip(0, len(picture) - 1)
+        self._ink = np.median(cv2.erode(picture, np.ones((3, 3)))[at[:, 1], at[:, 0]], axis=0)  # of its middle
+
+    def __call__(self, target: np.ndarray, ears: Sequence[np.ndarray], share: np.ndarray, side: int) -> list[Piece]:
+        """What is to be laid over a frame with `side` rows.
+
+        Args:
+            target: (478, 3) landmarks, crop units.
+            ears: Lines (P, 2) round the ears that are seen, crop units.
+            share: (G, G) in [0, 1], as far as lines shall be drawn there.
+        """
+        (rotation,), _, (width,) = fit_head(np.asarray(target, np.float64)[None])
+        shown = rising(-(outward()[_JAW] @ rotation[2, :2]), _NEAR_SIDE)  # the far side is hidden by the face
+        lines = [(_beside(target, width, self._away), shown), *((ear, np.ones(len(ear))) for ear in ears)]
+        pieces = (self._piece(line, self._thick * width * shown, share, side) for line, shown in lines)
+        return [piece for piece in pieces if piece is not None]
+
+    def _piece(self, line: np.ndarray, thick: np.ndarray, share: np.ndarray, side: int) -> Piece | None:
+        """A line (V, 2), `thick` (V,), crop units; None: outside of the crop."""
+        canvas = canvas_round(line, side)
+        if canvas is None:
+            return None
+        drawn, line = np.zeros(canvas.shape, np.uint8), fixed(canvas.placed(_smooth(line)))
+        part = np.arange(len(line))
+        taper = np.minimum((np.minimum(part, part[::-1]) + 1) / _TAPER, 1)
+        thick = taper * np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, len(thick)), thick)
+        thick *= side * canvas.finer
+        for part in np.flatnonzero(thick[:-1] > _THINNEST):
+            # OpenCV's smooth lines are a pixel thicker than they are asked to be.
+            thickness = max(1, int(thick[part]) - 1)
+            cv2.polylines(drawn, [line[part : part + 2]], False, 255, thickness, cv2.LINE_AA, SUBPIXEL)
+        colour, weight, (left, top) = canvas.piece(np.zeros((1, 1, 3), np.float32), drawn.astype(np.float32) / 255)
+        rows, columns = weight.shape
+        wanted = cv2.resize(share, (side, side), interpolation=cv2.INTER_LINEAR)
+        wanted = wanted[top : top + rows, left : left + columns]
+        return Piece(np.broadcast_to(np.float32(self._ink), colour.shape), weight * wanted, (left, top))
+
+
+def _beside(points: np.ndarray, width: float, away: np.ndarray) -> np.ndarray:
+    """(..., V, 2) places `away` (..., V), face widths, from the jaw of landmarks (478, 3), outward, crop units."""
+    oval = points[list(FACE_OVAL), :2]
+    way = oval - oval.mean(0)
+    way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
+    return oval[_JAW] + np.asarray(away)[..., None] * width * way[_JAW]
+
+
+def _smooth(line: np.ndarray) -> np.ndarray:
+    """(V, 2) as a curve of more points (Catmull-Rom)."""
+    before, a, b, after = line[:-3], line[1:-2], line[2:-1], line[3:]
+    t = np.linspace(0, 1, _FINE, endpoint=False)[:, None, None]
+    curve = 0.5 * (
+        2 * a + (b - before) * t + (2 * before - 5 * a + 4 * b - after) * t**2 + (3 * a - before - 3 * b + after) * t**3
+    )
+    return np.concatenate([line[:1], curve.swapaxes(0, 1).reshape(-1, 2), line[-1:]])
