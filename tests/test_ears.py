@@ -80,6 +80,18 @@ def test_the_ear_that_turns_to_the_camera_gets_wider_and_the_other_narrower():
     assert right[-1] > 1.5 * right[2]
 
 
+@pytest.mark.parametrize(("yaw", "sides"), [(0, {RIGHT, LEFT}), (40, {RIGHT}), (-40, {LEFT})])
+def test_a_line_runs_round_the_ears_that_are_seen(yaw, sides):
+    points, turned = head(), head(turn=rotation(yaw=yaw))
+    (dense,) = MotionField(points, person(points)).towards(turned[None])
+    assert len(dense.ears) == len(sides)
+    for line, side in zip(dense.ears, sorted(sides)):
+        assert np.linalg.norm(line.mean(0) - turned[side, :2]) < 0.12
+        assert line[0, 1] < line[5, 1] < line[-1, 1]
+        outward = (line[1:-1, 0] - line[[0, -1], 0].mean()) * (-1 if side == RIGHT else 1)
+        assert outward[3:8].min() > 0
+
+
 def test_an_ear_is_before_the_head_where_it_is_seen_and_never_over_the_face():
     points = head()
     skull, field = Skull(points, person(points)), MotionField(points, person(points))
