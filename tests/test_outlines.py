@@ -56,8 +56,29 @@ def test_lines_stay_where_nothing_is_stretched():
     dense, _ = turned(25)
     weight = outlines(dense)
     assert weight.max() > 0.9
-    near = cv2.dilate((dense.maps[MAPS.index("stretch")] > 0).astype(np.uint8), np.ones((11, 11)))
+    head, stretch = (dense.maps[MAPS.index(name)] for name in ("head", "stretch"))
+    near = cv2.dilate(((stretch > 0) | (head == 0)).astype(np.uint8), np.ones((11, 11)))
     assert weight[near == 0].max() == 0
+
+
+def test_a_chin_that_rises_leaves_no_line_on_the_neck():
+    picture = drawing(4)
+    cv2.rectangle(picture, (100, 170), (156, 255), (SKIN,) * 3, -1)
+    cv2.polylines(picture, [np.round(SOURCE[list(FACE_OVAL), :2] * SIZE).astype(np.int32)], True, (INK,) * 3, 4)
+    matte = np.maximum(MATTE, cv2.resize(np.float32(picture[..., 0] < PAPER), (GRID, GRID)))
+    composer = Composer(picture, still_background(picture, matte), SOURCE, matte)
+    lifted = placed(face(), centre=(128.0, 122.0), turn=rotation(pitch=-25)).astype(np.float64) / SIZE
+    (dense,) = MotionField(SOURCE, matte).towards(lifted[None])
+    painted = np.zeros((5, GRID, GRID), np.float32)
+    painted[3] = 1
+
+    def ink(without_lines: np.ndarray | None) -> int:
+        """Dark pixels on the neck."""
+        frame = composer.frame(dense.flow, painted, lifted, without_lines=without_lines)
+        return int((frame[int((lifted[152, 1] + 0.03) * SIZE) :, 110:146].max(-1) < 90).sum())
+
+    assert ink(None) > 30
+    assert ink(composer.outlines(dense)) < 0.1 * ink(None)
 
 
 @pytest.mark.parametrize("yaw", [-30, 25])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from visiongen.drawing import SUBPIXEL, Piece, canvas_round, fixed
+from visiongen.flow import GRID
 from visiongen.landmarks import FACE_OVAL
 from visiongen.oval import outward
 from visiongen.pose import fit_head
@@ -18,12 +20,16 @@ _JAW = slice(10, 27)
 """Of the oval, from ear lobe to ear lobe over the chin; beside an ear there is none in a head that has turned."""
 _ROUND, _STEPS = (-0.06, 0.1), 33
 """So far from the oval, face widths, it is looked for."""
+_WANDERS = 0.03
+"""Face widths by which it comes nearer to the oval, or goes farther away, than it mostly is: what is elsewhere is hair."""
 _SMOOTH = 1.0
 """Vertices over which its distance from the oval is smoothed."""
 _FINEST = 0.008
 """Face widths, the least thickness it is drawn with."""
 _TAPER, _FINE, _THINNEST = 8, 8, 0.5
 """So many parts of it at either end get thinner; parts between two vertices; pixels of a part that is not drawn any more."""
+_MORE = 2
+"""Cells by which what is told to have a line is wider than it."""
 _NEAR_SIDE = (-0.12, 0.05)
 """Cosines, of what is outward to what is toward the camera, between which it comes into sight."""
 
@@ -46,11 +52,16 @@ class DrawnLines:
         darkest, seen = np.argmax(dark, axis=0), np.flatnonzero(dark.max(0) > least)
         # Where hair or a collar hides it, it goes on between what is seen of it.
         away = np.interp(np.arange(dark.shape[1]), seen, steps[darkest[seen]])
+        away = np.clip(away, np.median(away) - _WANDERS, np.median(away) + _WANDERS)
         self._away = gaussian_over_time(away, _SMOOTH)
         """(V,) face widths from the oval."""
         thick = (dark > dark.max(0) / 2).sum(0)[seen] * (steps[1] - steps[0])
         self._thick = max(float(np.median(thick)), _FINEST)
         """Face widths."""
+        self.jaw = np.zeros((GRID, GRID), np.uint8)
+        """(G, G), 1 where the drawing has its line round the jaw."""
+        line, thickness = _beside(source, width, self._away), math.ceil(self._thick * width * GRID) + _MORE
+        cv2.polylines(self.jaw, [fixed(line * GRID)], False, 1, thickness, cv2.LINE_8, SUBPIXEL)
         at = places[darkest[seen], seen].round().astype(int).clip(0, len(picture) - 1)
         self._ink = np.median(cv2.erode(picture, np.ones((3, 3)))[at[:, 1], at[:, 0]], axis=0)  # of its middle
 

@@ -41,6 +41,8 @@ _SMOOTH = 1.15
 """...and nowhere wider than its neighbours by more than this."""
 _AWAY = -0.2
 """Sine of the portrait's own turn to the other side, from which on it is not looked for."""
+_SEAM = 0.3
+"""Share of its width up to which a row is no ear any more, but joins it to the head."""
 _COLUMNS = 3
 _BACK = 0.03
 """Face widths of an ear's back behind its rim."""
@@ -60,6 +62,13 @@ class _Ear(NamedTuple):
     """(R, 3) where it ends."""
     left: bool
     """It is the subject's left one."""
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """First and last row of what is more than the seam at which it joins the head."""
+        width = np.linalg.norm(self.rim - self.hinge, axis=1)
+        rows = np.flatnonzero(width > _SEAM * width.max())
+        return int(rows[0]), int(rows[-1])
 
     @property
     def points(self) -> np.ndarray:
@@ -103,7 +112,8 @@ class Ears:
         for ear, (hinge, rim, _) in zip(self._ears, posed[:, :2].reshape(-1, _ROWS, _COLUMNS, 2).swapaxes(1, 2)):
             (across, down), (x, y) = (rim - hinge)[_ROWS // 2], hinge[-1] - hinge[0]
             if (across * y - down * x) * _SIDES[ear.left][1] > 0:
-                lines.append(np.concatenate([hinge[:1], rim, hinge[-1:]]))
+                first, last = ear.ends
+                lines.append(rim[first : last + 1])
         return tuple(lines)
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 
 from visiongen.drawing import Piece
 from visiongen.drawn_lines import DrawnLines
-from visiongen.flow import MAPS, DenseMotion
+from visiongen.flow import GRID, MAPS, DenseMotion
 from visiongen.landmarks import FACE_OVAL
 from visiongen.pose import fit_head
 from visiongen.ramps import rising
@@ -60,6 +60,9 @@ class Outlines:
         features = np.maximum(np.maximum(maps["mouth"], maps["eyes"]), maps["iris"])
         weight = rising(cv2.dilate(maps["stretch"], np.ones((3, 3))), _STRETCHED) * maps["head"]
         weight *= 1 - cv2.dilate(features, np.ones((5, 5)))
+        # A chin that rises leaves its line on the neck.
+        left = cv2.remap(np.float32(self._lines.jaw), dense.candidates[0] * GRID - 0.5, None, cv2.INTER_LINEAR)
+        weight = np.maximum(weight, left * (1 - cv2.dilate(maps["head"], np.ones((3, 3)))))
         return cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 1.0) if weight.any() else None
 
     def drawn(
