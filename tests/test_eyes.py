@@ -1,5 +1,6 @@
 """Motion round the eyes is exact at full resolution, and untouched elsewhere."""
 
+import cv2
 import numpy as np
 import pytest
 from builders import face, placed, rotation
@@ -14,8 +15,6 @@ SIDE = 256
 
 def eye_picture(points: np.ndarray) -> np.ndarray:
     """Skin with white eyes where the landmarks have them."""
-    import cv2
-
     picture = np.full((SIDE, SIDE, 3), (200, 150, 130), np.uint8)
     for ring in (RIGHT_EYE, LEFT_EYE):
         cv2.fillPoly(picture, [np.round(points[list(ring), :2] * SIDE - 0.5).astype(np.int32)], (255, 255, 255))
@@ -54,6 +53,24 @@ def test_a_face_that_stays_keeps_its_flow():
     source = placed(face()) / SIDE
     still = pixel_centres(SIDE).copy()
     assert np.abs(with_exact_eyes(still.copy(), source, source) - still).max() < 1e-5
+
+
+def test_lashes_do_not_grow_when_an_eye_closes():
+    source, target = placed(face()) / SIDE, placed(face(blink=1.0)) / SIDE
+    picture = np.full((SIDE, SIDE, 3), 200, np.uint8)
+    lid = [246, 161, 160, 159, 158, 157, 173]
+    edge = np.round(source[lid, :2] * SIDE - [0.5, 1.5]).astype(np.int32)
+    cv2.polylines(picture, [edge], False, (0, 0, 0), 2)
+
+    def height(flow: np.ndarray) -> float:
+        """Of the dark line in the middle of the lid, px."""
+        column = round(float(target[159, 0]) * SIDE)
+        return float((200 - warp(picture, flow)[:, column].astype(float)).sum() / (200 * 3))
+
+    coarse, exact = flows(source, target)
+    own = height(pixel_centres(SIDE))
+    assert height(coarse) > 1.4 * own
+    assert abs(height(exact) - own) < 0.3 * own
 
 
 def test_it_is_the_same_in_other_units():

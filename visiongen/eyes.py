@@ -1,7 +1,8 @@
 """Exact motion round the eyes, at the picture's own resolution.
 
 An eye is a few cells high on the grid of the dense motion: lids that meet there still leave a slit. Here the triangles of lids
-and eyeball are drawn at full resolution, so that an eye closes to the pixel and the gaze keeps its edge.
+and eyeball are drawn at full resolution, so that an eye closes to the pixel and the gaze keeps its edge. And the rim of an
+upper lid keeps its height: a lid that closes unrolls from its fold, and lashes do not grow with it.
 """
 
 from __future__ import annotations
@@ -24,13 +25,47 @@ _MOST_CHANGE = 0.08
 """Largest correction of the motion, face widths."""
 
 
+_LIDS = (
+    ((33, 246, 161, 160, 159, 158, 157, 173, 133), (130, 247, 30, 29, 27, 28, 56, 190, 243)),
+    ((263, 466, 388, 387, 386, 385, 384, 398, 362), (359, 467, 260, 259, 257, 258, 286, 414, 463)),
+)
+"""Edge of each upper lid from the outer corner to the inner one, and the points of the mesh above it."""
+_LASHES, _MOST_OF_LID = 0.03, 0.6
+"""How high its rim is, with the lashes, face widths, but no more than such a share of the way to the points above."""
+
+
 @cache
 def _triangles() -> np.ndarray:
-    """(M, 3) triangles of the face mesh round both eyes."""
+    """(M, 3) triangles of the face mesh round both eyes; between lids and the points above them two for one, with the rims of
+    `_with_rims` in between."""
     model = face_model()
-    rims = model.points[[*RIGHT_EYE, *LEFT_EYE], :2]
-    distance = np.linalg.norm(model.points[:468, None, :2] - rims, axis=-1).min(1)
-    return model.triangles[(distance < _REACH)[model.triangles].all(1)]
+    edges = model.points[[*RIGHT_EYE, *LEFT_EYE], :2]
+    distance = np.linalg.norm(model.points[:468, None, :2] - edges, axis=-1).min(1)
+    found = model.triangles[(distance < _REACH)[model.triangles].all(1)]
+    rims = []
+    for number, (lid, above) in enumerate(_LIDS):
+        found = found[~(np.isin(found, lid + above).all(1) & np.isin(found, above).any(1))]
+        rim = len(model.points) + number * len(lid) + np.arange(len(lid))
+        for lower, upper in ((np.array(lid), rim), (rim, np.array(above))):
+            rims += [np.stack([lower[:-1], upper[:-1], upper[1:]], 1), np.stack([lower[:-1], upper[1:], lower[1:]], 1)]
+    new = np.concatenate(rims)
+    seen = _area(_with_rims(model.points, np.full(_PAIRS, 0.5)), new) > 0
+    return np.concatenate([found, np.where(seen[:, None], new, new[:, ::-1])]).astype(np.int32)
+
+
+_PAIRS = sum(len(lid) for lid, _ in _LIDS)
+
+
+def _with_rims(points: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(478 + 18, 3) landmarks and rims of the upper lids, at shares (18,) of the way to the points above."""
+    lid, above = (points[[mark for pair in _LIDS for mark in pair[part]]] for part in (0, 1))
+    return np.concatenate([points, lid + share[:, None] * (above - lid)])
+
+
+def _heights(points: np.ndarray) -> np.ndarray:
+    """(18,) distance on the screen from the lids to the points above, face widths."""
+    lid, above = (points[[mark for pair in _LIDS for mark in pair[part]], :2] for part in (0, 1))
+    return np.linalg.norm(above - lid, axis=1) / np.linalg.norm(points[234] - points[454])
 
 
 def with_exact_eyes(
@@ -46,6 +81,9 @@ def with_exact_eyes(
         The same array, changed in place.
     """
     side = flow.shape[0]
+    own, now = (np.maximum(_heights(points), 1e-6) for points in (source, target))
+    rim = np.minimum(_LASHES, _MOST_OF_LID * np.minimum(own, now))
+    source, target = _with_rims(source, rim / own), _with_rims(target, rim / now)
     triangles = _triangles()
     # What turns away, in the portrait or now, and lids that have met, have no pixels to give or to take.
     triangles = triangles[(_area(source, triangles) > _LEAST_AREA) & (_area(target, triangles) > _LEAST_AREA)]

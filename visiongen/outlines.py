@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from visiongen.drawing import Piece
+from visiongen.drawing import SUBPIXEL, Piece, fixed
 from visiongen.drawn_lines import DrawnLines
 from visiongen.flow import GRID, MAPS, DenseMotion
-from visiongen.landmarks import FACE_OVAL
+from visiongen.landmarks import FACE_OVAL, LEFT_EYE, RIGHT_EYE
 from visiongen.pose import fit_head
 from visiongen.ramps import rising
 
@@ -30,6 +30,8 @@ _ROUND, _STEPS = (-0.06, 0.1), 17
 _DARKER, _LINED = 50, 0.55
 """Levels by which a line is darker than what is beside it, and the share of the oval that it follows in a drawing. Jaws in
 photographs have a dark side, which is no line; hair crosses them here and there."""
+_LASHES = 0.09
+"""Face widths round an eye up to which there are lids and lashes."""
 _STRETCHED = (0.3, 0.8)
 """Logarithm of the area that a surface gains over the portrait's, from which on a line in it fades, and is gone."""
 
@@ -49,6 +51,7 @@ class Outlines:
         lines = np.float32((_without_lines(small, width).astype(np.int16) - small).max(-1))
         found = _follow(lines, source, width)
         self._lines = DrawnLines(lines, small, source, least=_DARKER) if found else None
+        self._lids = _round_the_eyes(source, width) if found else None
         self.without: np.ndarray | None = _without_lines(crop, width) if found else None
         """(S, S, 3) uint8, the drawing without its thin dark lines; None of other pictures."""
 
@@ -60,6 +63,7 @@ class Outlines:
         features = np.maximum(np.maximum(maps["mouth"], maps["eyes"]), maps["iris"])
         weight = rising(cv2.dilate(maps["stretch"], np.ones((3, 3))), _STRETCHED) * maps["head"]
         weight *= 1 - cv2.dilate(features, np.ones((5, 5)))
+        weight *= 1 - cv2.remap(self._lids, dense.candidates[0] * GRID - 0.5, None, cv2.INTER_LINEAR)
         # A chin that rises leaves its line on the neck.
         left = cv2.remap(np.float32(self._lines.jaw), dense.candidates[0] * GRID - 0.5, None, cv2.INTER_LINEAR)
         weight = np.maximum(weight, left * (1 - cv2.dilate(maps["head"], np.ones((3, 3)))))
@@ -71,6 +75,16 @@ class Outlines:
         """The lines that a frame with `side` rows has instead, with the landmarks `target` (478, 3) and the lines (P, 2) round
         its ears, crop units."""
         return [] if self._lines is None else self._lines(target, ears, without_lines, side)
+
+
+def _round_the_eyes(source: np.ndarray, width: float) -> np.ndarray:
+    """(G, G) float32 in [0, 1], the eyes of a drawing with lids and lashes, whose lines are no outlines."""
+    eyes = np.zeros((GRID, GRID), np.uint8)
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        cv2.fillPoly(eyes, [fixed(source[list(eye), :2] * GRID)], 1, shift=SUBPIXEL)
+    side = 2 * round(_LASHES * width * GRID) + 1
+    around = cv2.dilate(eyes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return cv2.GaussianBlur(around.astype(np.float32), (0, 0), 1.0)
 
 
 def _without_lines(crop: np.ndarray, width: float) -> np.ndarray:
