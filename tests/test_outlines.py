@@ -127,6 +127,16 @@ def test_the_far_side_of_the_jaw_is_hidden(yaw):
     assert far.min() > -0.15 * abs(near - chin) and far.max() > 0.9 * abs(near - chin)
 
 
+def test_eyes_that_close_keep_the_lines_of_their_lids():
+    outlines = Outlines(drawing(3), SOURCE)
+    closed = placed(face(blink=1.0), centre=(128.0, 122.0)).astype(np.float64) / SIZE
+    (dense,) = MotionField(SOURCE, MATTE).towards(closed[None])
+    column, row = (closed[[159, 386, 27, 257], :2] * GRID).astype(int).T
+    assert dense.maps[MAPS.index("stretch")][row, column].max() > 0.3
+    weight = outlines(dense)
+    assert weight is None or weight[row, column].max() < 0.05
+
+
 def test_no_line_is_drawn_where_none_was_taken_out():
     _, target = turned(25)
     nowhere = np.zeros((GRID, GRID), np.float32)

@@ -330,7 +330,7 @@ def _overrule(candidates: np.ndarray, held: np.ndarray, beside: np.ndarray) -> N
 def _surely_head(head: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """(G, G) float32: how surely what is `head` (G, G) is so: not at its rim, nor, by `MAPS`, at eyes and mouth, which are the
     network's."""
-    surely = cv2.GaussianBlur(cv2.erode(head.astype(np.float32), _FIVE), (0, 0), 1.0)
+    surely = cv2.GaussianBlur(cv2.erode(head.astype(np.float32), np.ones((3, 3))), (0, 0), 1.0)
     return surely * (1 - cv2.dilate(np.maximum(maps[7], maps[8]), _FIVE))
 
 

@@ -30,8 +30,8 @@ _ROUND, _STEPS = (-0.06, 0.1), 17
 _DARKER, _LINED = 50, 0.55
 """Levels by which a line is darker than what is beside it, and the share of the oval that it follows in a drawing. Jaws in
 photographs have a dark side, which is no line; hair crosses them here and there."""
-_LASHES = 0.09
-"""Face widths round an eye up to which there are lids and lashes."""
+_LASHES = (0.04, 0.09)
+"""Face widths beside an eye, and above and below it, up to which there are lids and lashes."""
 _STRETCHED = (0.3, 0.8)
 """Logarithm of the area that a surface gains over the portrait's, from which on a line in it fades, and is gone."""
 
@@ -82,8 +82,8 @@ def _round_the_eyes(source: np.ndarray, width: float) -> np.ndarray:
     eyes = np.zeros((GRID, GRID), np.uint8)
     for eye in (RIGHT_EYE, LEFT_EYE):
         cv2.fillPoly(eyes, [fixed(source[list(eye), :2] * GRID)], 1, shift=SUBPIXEL)
-    side = 2 * round(_LASHES * width * GRID) + 1
-    around = cv2.dilate(eyes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    size = [2 * round(reach * width * GRID) + 1 for reach in _LASHES]
+    around = cv2.dilate(eyes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size))
     return cv2.GaussianBlur(around.astype(np.float32), (0, 0), 1.0)
 
 
