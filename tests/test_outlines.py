@@ -140,8 +140,7 @@ def test_eyes_that_close_keep_the_lines_of_their_lids():
 def test_no_line_is_drawn_where_none_was_taken_out():
     _, target = turned(25)
     nowhere = np.zeros((GRID, GRID), np.float32)
-    pieces = Outlines(drawing(4), SOURCE).drawn(target, (), nowhere, SIZE)
-    assert all(piece.weight.max() == 0 for piece in pieces)
+    assert not Outlines(drawing(4), SOURCE).drawn(target, (), nowhere, SIZE)
     assert not Outlines(drawing(0), SOURCE).drawn(target, (), nowhere + 1, SIZE)
 
 
@@ -162,7 +161,7 @@ def test_ears_get_their_line_as_far_as_it_was_taken_out():
     share = np.zeros((GRID, GRID), np.float32)
     share[GRID // 2 :] = 1
     without, (*jaw, piece) = (Outlines(drawing(3), SOURCE).drawn(target, ears, share, SIZE) for ears in ([], [ear]))
-    assert len(jaw) == len(without) == 1
+    assert len(jaw) == len(without)
     rows, columns = np.nonzero(piece.weight > 0.5)
     places = (np.stack([columns, rows], axis=1) + piece.corner + 0.5) / SIZE
     assert np.linalg.norm(places[:, None] - ear, axis=-1).min(1).max() < 0.03

@@ -80,24 +80,27 @@ class DrawnLines:
         return [piece for piece in pieces if piece is not None]
 
     def _piece(self, line: np.ndarray, thick: np.ndarray, share: np.ndarray, side: int) -> Piece | None:
-        """A line (V, 2), `thick` (V,), crop units; None: outside of the crop."""
-        canvas = canvas_round(line, side)
-        if canvas is None:
-            return None
-        drawn, line = np.zeros(canvas.shape, np.uint8), fixed(canvas.placed(_smooth(line)))
+        """A line (V, 2), `thick` (V,), crop units, as far as it shall be drawn; None: nowhere in the crop."""
+        line = _smooth(line)
         part = np.arange(len(line))
         taper = np.minimum((np.minimum(part, part[::-1]) + 1) / _TAPER, 1)
-        thick = taper * np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, len(thick)), thick)
-        thick *= side * canvas.finer
-        for part in np.flatnonzero(thick[:-1] > _THINNEST):
+        thick = side * taper * np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, len(thick)), thick)
+        wanted = cv2.remap(share, np.float32(line * GRID - 0.5)[None], None, cv2.INTER_LINEAR)[0]
+        wanted = np.convolve(wanted, np.ones(3), "same")  # and up to where it begins
+        parts = np.flatnonzero((wanted[:-1] > 0) & (thick[:-1] > 0))
+        canvas = canvas_round(line[np.union1d(parts, parts + 1)], side) if len(parts) else None
+        if canvas is None:
+            return None
+        drawn, line = np.zeros(canvas.shape, np.uint8), fixed(canvas.placed(line))
+        for part in parts[thick[parts] * canvas.finer > _THINNEST]:
             # OpenCV's smooth lines are a pixel thicker than they are asked to be.
-            thickness = max(1, int(thick[part]) - 1)
+            thickness = max(1, int(thick[part] * canvas.finer) - 1)
             cv2.polylines(drawn, [line[part : part + 2]], False, 255, thickness, cv2.LINE_AA, SUBPIXEL)
         colour, weight, (left, top) = canvas.piece(np.zeros((1, 1, 3), np.float32), drawn.astype(np.float32) / 255)
-        rows, columns = weight.shape
-        wanted = cv2.resize(share, (side, side), interpolation=cv2.INTER_LINEAR)
-        wanted = wanted[top : top + rows, left : left + columns]
-        return Piece(np.broadcast_to(np.float32(self._ink), colour.shape), weight * wanted, (left, top))
+        cell = GRID / side
+        place = np.array([[cell, 0, (left + 0.5) * cell - 0.5], [0, cell, (top + 0.5) * cell - 0.5]])
+        weight *= cv2.warpAffine(share, place, weight.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        return Piece(np.broadcast_to(np.float32(self._ink), colour.shape), weight, (left, top))
 
 
 def _beside(points: np.ndarray, width: float, away: np.ndarray) -> np.ndarray:
