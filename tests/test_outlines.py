@@ -8,7 +8,7 @@ import pytest
 from builders import astronaut_portrait, face, placed, rotation
 
 from visiongen.background import still_background
-from visiongen.flow import GRID, MAPS, MotionField, pixel_centres
+from visiongen.flow import GRID, MAPS, DenseMotion, MotionField, pixel_centres
 from visiongen.generators.composer import Composer
 from visiongen.generators.targets import source_landmarks
 from visiongen.landmarks import FACE_OVAL
@@ -34,6 +34,18 @@ def turned(yaw: float):
     """Dense motion and (478, 3) landmarks of the head, turned by so many degrees."""
     target = placed(face(), centre=(128.0, 122.0), turn=rotation(yaw=yaw)).astype(np.float64) / SIZE
     return MotionField(SOURCE, MATTE).towards(target[None])[0], target
+
+
+def composed(picture: np.ndarray, matte: np.ndarray = MATTE):
+    """A composer, and what makes its frame of the moved portrait alone, from motion, landmarks and where there are no lines."""
+    composer = Composer(picture, still_background(picture, matte), SOURCE, matte)
+    painted = np.zeros((5, GRID, GRID), np.float32)
+    painted[3] = 1
+
+    def frame(dense: DenseMotion, target: np.ndarray, without_lines: np.ndarray | None) -> np.ndarray:
+        return composer.frame(dense.flow, painted, target, without_lines=without_lines)
+
+    return composer, frame
 
 
 @pytest.mark.parametrize("line", [1, 2])
@@ -66,16 +78,14 @@ def test_a_chin_that_rises_leaves_no_line_on_the_neck():
     cv2.rectangle(picture, (100, 170), (156, 255), (SKIN,) * 3, -1)
     cv2.polylines(picture, [np.round(SOURCE[list(FACE_OVAL), :2] * SIZE).astype(np.int32)], True, (INK,) * 3, 4)
     matte = np.maximum(MATTE, cv2.resize(np.float32(picture[..., 0] < PAPER), (GRID, GRID)))
-    composer = Composer(picture, still_background(picture, matte), SOURCE, matte)
+    composer, frame = composed(picture, matte)
     lifted = placed(face(), centre=(128.0, 122.0), turn=rotation(pitch=-25)).astype(np.float64) / SIZE
     (dense,) = MotionField(SOURCE, matte).towards(lifted[None])
-    painted = np.zeros((5, GRID, GRID), np.float32)
-    painted[3] = 1
 
     def ink(without_lines: np.ndarray | None) -> int:
         """Dark pixels on the neck."""
-        frame = composer.frame(dense.flow, painted, lifted, without_lines=without_lines)
-        return int((frame[int((lifted[152, 1] + 0.03) * SIZE) :, 110:146].max(-1) < 90).sum())
+        neck = frame(dense, lifted, without_lines)[int((lifted[152, 1] + 0.03) * SIZE) :, 110:146]
+        return int((neck.max(-1) < 90).sum())
 
     assert ink(None) > 30
     assert ink(composer.outlines(dense)) < 0.1 * ink(None)
@@ -83,16 +93,12 @@ def test_a_chin_that_rises_leaves_no_line_on_the_neck():
 
 @pytest.mark.parametrize("yaw", [-30, 25])
 def test_a_turned_drawing_has_no_black_spots(yaw):
-    picture = drawing(4)
-    composer = Composer(picture, still_background(picture, MATTE), SOURCE, MATTE)
+    composer, frame = composed(drawing(4))
     dense, target = turned(yaw)
-    painted = np.zeros((5, GRID, GRID), np.float32)
-    painted[3] = 1  # the moved portrait alone
 
     def ink(without_lines: np.ndarray | None) -> int:
-        frame = composer.frame(dense.flow, painted, target, without_lines=without_lines)
-        thick = cv2.erode((frame.max(-1) < 90).astype(np.uint8), np.ones((7, 7)))  # thicker than the line
-        return int(thick.sum())
+        dark = frame(dense, target, without_lines).max(-1) < 90
+        return int(cv2.erode(dark.astype(np.uint8), np.ones((7, 7))).sum())  # thicker than the line
 
     assert ink(None) > 20
     assert ink(composer.outlines(dense)) < 0.1 * ink(None)
@@ -100,14 +106,10 @@ def test_a_turned_drawing_has_no_black_spots(yaw):
 
 @pytest.mark.parametrize("yaw", [-30, 25])
 def test_the_line_below_the_jaw_goes_on_where_it_was_taken_out(yaw):
-    picture = drawing(4)
-    composer = Composer(picture, still_background(picture, MATTE), SOURCE, MATTE)
+    composer, frame = composed(drawing(4))
     dense, target = turned(yaw)
-    painted = np.zeros((5, GRID, GRID), np.float32)
-    painted[3] = 1
     weight = composer.outlines(dense)
-    frame = composer.frame(dense.flow, painted, target, without_lines=weight)
-    dark = cv2.erode(frame.max(-1), np.ones((5, 5))) < 90  # within two pixels
+    dark = cv2.erode(frame(dense, target, weight).max(-1), np.ones((5, 5))) < 90  # within two pixels
     places = target[[172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397], :2]
     column, row = (places * GRID).astype(int).T
     taken = weight[row, column] > 0.9
@@ -170,13 +172,9 @@ def test_ears_get_their_line_as_far_as_it_was_taken_out():
 
 @pytest.mark.parametrize("part", [np.s_[40:60, 70:90], np.s_[:20, :30], np.s_[100:, 110:], np.s_[63:64, 5:6]])
 def test_only_the_part_that_loses_lines_is_looked_at_again(part):
-    picture = drawing(4)
-    composer = Composer(picture, still_background(picture, MATTE), SOURCE, MATTE)
+    _, frame = composed(drawing(4))
     dense, target = turned(25)
-    painted = np.zeros((5, GRID, GRID), np.float32)
-    painted[3] = 1
     weight = np.zeros((GRID, GRID), np.float32)
     weight[part] = 0.7
     everywhere = np.maximum(weight, np.float32(1e-12))  # as good as nothing, but all of the frame
-    frames = [composer.frame(dense.flow, painted, target, without_lines=one) for one in (weight, everywhere)]
-    np.testing.assert_array_equal(*frames)
+    np.testing.assert_array_equal(*(frame(dense, target, one) for one in (weight, everywhere)))
