@@ -28,6 +28,8 @@ _FINEST = 0.008
 """Face widths, the least thickness it is drawn with."""
 _TAPER, _FINE, _THINNEST = 8, 8, 0.5
 """So many parts of it at either end get thinner; parts between two vertices; pixels of a part that is not drawn any more."""
+_FAINT = 0.03
+"""Share up to which nobody sees it."""
 _MORE = 2
 """Cells by which what is told to have a line is wider than it."""
 _NEAR_SIDE = (-0.12, 0.05)
@@ -45,7 +47,8 @@ class DrawnLines:
             source: (478, 3) landmarks, crop units.
             least: Levels from which on there is one, which there is somewhere round the jaw.
         """
-        width = float(fit_head(source[None])[2][0])
+        self._width = width = float(fit_head(source[None])[2][0])
+        self._across = float(np.linalg.norm(_axes(source)[0]))
         steps = np.linspace(*_ROUND, _STEPS)
         places = np.float32(_beside(source, width, steps[:, None]) * len(picture) - 0.5)  # (steps, V, 2)
         dark = cv2.remap(lines, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -73,9 +76,14 @@ class DrawnLines:
             ears: Lines (P, 2) round the ears that are seen, crop units.
             share: (G, G) in [0, 1], as far as lines shall be drawn there.
         """
-        (rotation,), _, (width,) = fit_head(np.asarray(target, np.float64)[None])
-        shown = rising(-(outward()[_JAW] @ rotation[2, :2]), _NEAR_SIDE)  # the far side is hidden by the face
+        axes = _axes(target)  # of a line a guess of the pose is enough, at a tenth of the time
+        across, down = np.linalg.norm(axes, axis=1)
+        width = self._width * across / self._across
+        toward = outward()[_JAW] @ (-axes[:, 2] / (across, down))
+        shown = rising(toward, _NEAR_SIDE)  # the far side is hidden by the face
         lines = [(_beside(target, width, self._away), shown), *((ear, np.ones(len(ear))) for ear in ears)]
+        near = cv2.dilate(share, np.ones((5, 5)))  # most frames have most lines still
+        lines = [(line, shown) for line, shown in lines if _at(near, line).max() > _FAINT]
         pieces = (self._piece(line, self._thick * width * shown, share, side) for line, shown in lines)
         return [piece for piece in pieces if piece is not None]
 
@@ -85,17 +93,20 @@ class DrawnLines:
         part = np.arange(len(line))
         taper = np.minimum((np.minimum(part, part[::-1]) + 1) / _TAPER, 1)
         thick = side * taper * np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, len(thick)), thick)
-        wanted = cv2.remap(share, np.float32(line * GRID - 0.5)[None], None, cv2.INTER_LINEAR)[0]
-        wanted = np.convolve(wanted, np.ones(3), "same")  # and up to where it begins
-        parts = np.flatnonzero((wanted[:-1] > 0) & (thick[:-1] > 0))
+        wanted = np.convolve(_at(share, line), np.ones(3), "same")  # and up to where it begins
+        parts = np.flatnonzero((wanted[:-1] > _FAINT) & (thick[:-1] > 0))
         canvas = canvas_round(line[np.union1d(parts, parts + 1)], side) if len(parts) else None
         if canvas is None:
             return None
         drawn, line = np.zeros(canvas.shape, np.uint8), fixed(canvas.placed(line))
-        for part in parts[thick[parts] * canvas.finer > _THINNEST]:
-            # OpenCV's smooth lines are a pixel thicker than they are asked to be.
-            thickness = max(1, int(thick[part] * canvas.finer) - 1)
-            cv2.polylines(drawn, [line[part : part + 2]], False, 255, thickness, cv2.LINE_AA, SUBPIXEL)
+        parts = parts[thick[parts] * canvas.finer > _THINNEST]
+        # OpenCV's smooth lines are a pixel thicker than they are asked to be.
+        thickness = np.maximum((thick[parts] * canvas.finer).astype(int) - 1, 1)
+        # One call for all parts that follow each other and are as thick.
+        for run in np.split(np.arange(len(parts)), np.flatnonzero(np.diff(parts - 999 * thickness) != 1) + 1):
+            if len(run):
+                points = line[parts[run[0]] : parts[run[-1]] + 2]
+                cv2.polylines(drawn, [points], False, 255, int(thickness[run[0]]), cv2.LINE_AA, SUBPIXEL)
         colour, weight, (left, top) = canvas.piece(np.zeros((1, 1, 3), np.float32), drawn.astype(np.float32) / 255)
         cell = GRID / side
         place = np.array([[cell, 0, (left + 0.5) * cell - 0.5], [0, cell, (top + 0.5) * cell - 0.5]])
@@ -109,6 +120,16 @@ def _beside(points: np.ndarray, width: float, away: np.ndarray) -> np.ndarray:
     way = oval - oval.mean(0)
     way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
     return oval[_JAW] + np.asarray(away)[..., None] * width * way[_JAW]
+
+
+def _at(layer: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """(V,) of a layer (G, G) along a line (V, 2), crop units."""
+    return cv2.remap(layer, np.float32(line * GRID - 0.5)[None], None, cv2.INTER_LINEAR)[0]
+
+
+def _axes(points: np.ndarray) -> np.ndarray:
+    """(2, 3) from the right to the left of a face of landmarks (478, 3), and from its top to its chin."""
+    return points[[454, 152]] - points[[234, 10]]
 
 
 def _smooth(line: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ class Outlines:
         lines = np.float32((_without_lines(small, width).astype(np.int16) - small).max(-1))
         found = _follow(lines, source, width)
         self._lines = DrawnLines(lines, small, source, least=_DARKER) if found else None
-        self._lids = _round_the_eyes(source, width) if found else None
+        self._lids_and_jaw = cv2.merge([_round_the_eyes(source, width), np.float32(self._lines.jaw)]) if found else None
         self.without: np.ndarray | None = _without_lines(crop, width) if found else None
         """(S, S, 3) uint8, the drawing without its thin dark lines; None of other pictures."""
 
@@ -63,10 +63,11 @@ class Outlines:
         features = np.maximum(np.maximum(maps["mouth"], maps["eyes"]), maps["iris"])
         weight = rising(cv2.dilate(maps["stretch"], np.ones((3, 3))), _STRETCHED) * maps["head"]
         weight *= 1 - cv2.dilate(features, np.ones((5, 5)))
-        weight *= 1 - cv2.remap(self._lids, dense.candidates[0] * GRID - 0.5, None, cv2.INTER_LINEAR)
+        places = dense.candidates[0] * GRID - 0.5
+        lids, jaw = cv2.split(cv2.remap(self._lids_and_jaw, places, None, cv2.INTER_LINEAR))
+        weight *= 1 - lids
         # A chin that rises leaves its line on the neck.
-        left = cv2.remap(np.float32(self._lines.jaw), dense.candidates[0] * GRID - 0.5, None, cv2.INTER_LINEAR)
-        weight = np.maximum(weight, left * (1 - cv2.dilate(maps["head"], np.ones((3, 3)))))
+        weight = np.maximum(weight, jaw * (1 - cv2.dilate(maps["head"], np.ones((3, 3)))))
         return cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 1.0) if weight.any() else None
 
     def drawn(
