@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -28,7 +29,7 @@ _FINEST = 0.008
 """Face widths, the least thickness it is drawn with."""
 _TAPER, _FINE, _THINNEST = 8, 8, 0.5
 """So many parts of it at either end get thinner; parts between two vertices; pixels of a part that is not drawn any more."""
-_FAINT = 0.03
+FAINT = 0.03
 """Share up to which nobody sees it."""
 _MORE = 2
 """Cells by which what is told to have a line is wider than it."""
@@ -83,19 +84,17 @@ class DrawnLines:
         shown = rising(toward, _NEAR_SIDE)  # the far side is hidden by the face
         lines = [(_beside(target, width, self._away), shown), *((ear, np.ones(len(ear))) for ear in ears)]
         near = cv2.dilate(share, np.ones((5, 5)))  # most frames have most lines still
-        lines = [(line, shown) for line, shown in lines if _at(near, line).max() > _FAINT]
+        lines = [(line, shown) for line, shown in lines if _at(near, line).max() > FAINT]
         pieces = (self._piece(line, self._thick * width * shown, share, side) for line, shown in lines)
         return [piece for piece in pieces if piece is not None]
 
     def _piece(self, line: np.ndarray, thick: np.ndarray, share: np.ndarray, side: int) -> Piece | None:
         """A line (V, 2), `thick` (V,), crop units, as far as it shall be drawn; None: nowhere in the crop."""
-        line = _smooth(line)
-        part = np.arange(len(line))
-        taper = np.minimum((np.minimum(part, part[::-1]) + 1) / _TAPER, 1)
-        thick = side * taper * np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, len(thick)), thick)
+        finer, thinner = _finer(len(line))
+        line, thick = finer @ line, side * (thinner @ thick)
         wanted = np.convolve(_at(share, line), np.ones(3), "same")  # and up to where it begins
-        parts = np.flatnonzero((wanted[:-1] > _FAINT) & (thick[:-1] > 0))
-        canvas = canvas_round(line[np.union1d(parts, parts + 1)], side) if len(parts) else None
+        parts = np.flatnonzero((wanted[:-1] > FAINT) & (thick[:-1] > 0))
+        canvas = canvas_round(line[parts[0] : parts[-1] + 2], side) if len(parts) else None
         if canvas is None:
             return None
         drawn, line = np.zeros(canvas.shape, np.uint8), fixed(canvas.placed(line))
@@ -132,11 +131,21 @@ def _axes(points: np.ndarray) -> np.ndarray:
     return points[[454, 152]] - points[[234, 10]]
 
 
+@cache
+def _finer(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both (P, V): what makes a curve of more points of a line of V, and of their thickness one that tapers off."""
+    finer = _smooth(np.eye(count))
+    part = np.arange(len(finer))
+    taper = np.minimum((np.minimum(part, part[::-1]) + 1) / _TAPER, 1)
+    at, vertices = np.linspace(0, count - 1, len(finer)), np.arange(count)
+    return finer, taper[:, None] * np.maximum(1 - np.abs(at[:, None] - vertices), 0)
+
+
 def _smooth(line: np.ndarray) -> np.ndarray:
-    """(V, 2) as a curve of more points (Catmull-Rom)."""
+    """(V, N) as a curve of more points (Catmull-Rom)."""
     before, a, b, after = line[:-3], line[1:-2], line[2:-1], line[3:]
     t = np.linspace(0, 1, _FINE, endpoint=False)[:, None, None]
     curve = 0.5 * (
         2 * a + (b - before) * t + (2 * before - 5 * a + 4 * b - after) * t**2 + (3 * a - before - 3 * b + after) * t**3
     )
-    return np.concatenate([line[:1], curve.swapaxes(0, 1).reshape(-1, 2), line[-1:]])
+    return np.concatenate([line[:1], curve.swapaxes(0, 1).reshape(-1, line.shape[1]), line[-1:]])

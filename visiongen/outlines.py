@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from visiongen.drawing import SUBPIXEL, Piece, fixed
-from visiongen.drawn_lines import DrawnLines
+from visiongen.drawn_lines import FAINT, DrawnLines
 from visiongen.flow import GRID, MAPS, DenseMotion
 from visiongen.landmarks import FACE_OVAL, LEFT_EYE, RIGHT_EYE
 from visiongen.pose import fit_head
@@ -68,7 +68,9 @@ class Outlines:
         weight *= 1 - lids
         # A chin that rises leaves its line on the neck.
         weight = np.maximum(weight, jaw * (1 - cv2.dilate(maps["head"], np.ones((3, 3)))))
-        return cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 1.0) if weight.any() else None
+        weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), 1.0)
+        weight[weight < FAINT] = 0  # what nobody sees would be looked up all the same
+        return weight if weight.any() else None
 
     def drawn(
         self, target: np.ndarray, ears: Sequence[np.ndarray], without_lines: np.ndarray, side: int
