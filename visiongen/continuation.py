@@ -132,10 +132,15 @@ def _past(ears: Sequence[np.ndarray], hull: np.ndarray, size: int) -> np.ndarray
         cv2.fillPoly(ear, [fixed(polygon * size)], 1, shift=SUBPIXEL)
     ear = cv2.dilate(ear, _ROUND_EARS)
     cv2.fillPoly(head, [fixed(hull * size)], 1, shift=SUBPIXEL)
-    outside = 1 - np.maximum(ear, head)
-    _, label = cv2.distanceTransformWithLabels(1 - outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    rows, columns = np.nonzero(outside)
+    return np.where(ear[..., None] > 0, steps_into(1 - np.maximum(ear, head)), np.float32(0))
+
+
+def steps_into(there: np.ndarray) -> np.ndarray:
+    """(size, size, 2) float32, crop units: from every pixel the step to the nearest one that is `there`, (size, size) uint8, 0
+    or 1; some are."""
+    _, label = cv2.distanceTransformWithLabels(1 - there, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    size, (rows, columns) = len(there), np.nonzero(there)
     places = np.zeros((int(label.max()) + 1, 2), np.float32)
     places[label[rows, columns]] = np.stack([columns, rows], axis=1)
     here = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
-    return np.where(ear[..., None] > 0, places[label] - here, 0).astype(np.float32) / size
+    return (places[label] - here).astype(np.float32) / size

@@ -19,7 +19,7 @@ from visiongen.rotations import gaussian_over_time
 
 _JAW = slice(10, 27)
 """Of the oval, from ear lobe to ear lobe over the chin; beside an ear there is none in a head that has turned."""
-_ROUND, _STEPS = (-0.06, 0.1), 33
+ROUND, _STEPS = (-0.06, 0.1), 33
 """So far from the oval, face widths, it is looked for."""
 _WANDERS = 0.03
 """Face widths by which it comes nearer to the oval, or goes farther away, than it mostly is: what is elsewhere is hair."""
@@ -50,8 +50,8 @@ class DrawnLines:
         """
         self._width = width = float(fit_head(source[None])[2][0])
         self._across = float(np.linalg.norm(_axes(source)[0]))
-        steps = np.linspace(*_ROUND, _STEPS)
-        places = np.float32(_beside(source, width, steps[:, None]) * len(picture) - 0.5)  # (steps, V, 2)
+        steps = np.linspace(*ROUND, _STEPS)
+        places = np.float32(beside_the_oval(source, width, steps[:, None], _JAW) * len(picture) - 0.5)  # (steps, V, 2)
         dark = cv2.remap(lines, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         darkest, seen = np.argmax(dark, axis=0), np.flatnonzero(dark.max(0) > least)
         # Where hair or a collar hides it, it goes on between what is seen of it.
@@ -64,10 +64,15 @@ class DrawnLines:
         """Face widths."""
         self.jaw = np.zeros((GRID, GRID), np.uint8)
         """(G, G), 1 where the drawing has its line round the jaw."""
-        line, thickness = _beside(source, width, self._away), math.ceil(self._thick * width * GRID) + _MORE
+        line, thickness = (
+            beside_the_oval(source, width, self._away, _JAW),
+            math.ceil(self._thick * width * GRID) + _MORE,
+        )
         cv2.polylines(self.jaw, [fixed(line * GRID)], False, 1, thickness, cv2.LINE_8, SUBPIXEL)
         at = places[darkest[seen], seen].round().astype(int).clip(0, len(picture) - 1)
-        self._ink = np.median(cv2.erode(picture, np.ones((3, 3)))[at[:, 1], at[:, 0]], axis=0)  # of its middle
+        middle = cv2.erode(picture, np.ones((3, 3)))[at[:, 1], at[:, 0]]
+        self._ink = np.float32(np.median(middle, axis=0))[None, None]
+        """(1, 1, 3)."""
 
     def __call__(self, target: np.ndarray, ears: Sequence[np.ndarray], share: np.ndarray, side: int) -> list[Piece]:
         """What is to be laid over a frame with `side` rows.
@@ -82,7 +87,8 @@ class DrawnLines:
         width = self._width * across / self._across
         toward = outward()[_JAW] @ (-axes[:, 2] / (across, down))
         shown = rising(toward, _NEAR_SIDE)  # the far side is hidden by the face
-        lines = [(_beside(target, width, self._away), shown), *((ear, np.ones(len(ear))) for ear in ears)]
+        jaw = beside_the_oval(target, width, self._away, _JAW)
+        lines = [(jaw, shown), *((ear, np.ones(len(ear))) for ear in ears)]
         near = cv2.dilate(share, np.ones((5, 5)))  # most frames have most lines still
         lines = [(line, shown) for line, shown in lines if _at(near, line).max() > FAINT]
         pieces = (self._piece(line, self._thick * width * shown, share, side) for line, shown in lines)
@@ -102,23 +108,23 @@ class DrawnLines:
         # OpenCV's smooth lines are a pixel thicker than they are asked to be.
         thickness = np.maximum((thick[parts] * canvas.finer).astype(int) - 1, 1)
         # One call for all parts that follow each other and are as thick.
-        for run in np.split(np.arange(len(parts)), np.flatnonzero(np.diff(parts - 999 * thickness) != 1) + 1):
-            if len(run):
-                points = line[parts[run[0]] : parts[run[-1]] + 2]
-                cv2.polylines(drawn, [points], False, 255, int(thickness[run[0]]), cv2.LINE_AA, SUBPIXEL)
-        colour, weight, (left, top) = canvas.piece(np.zeros((1, 1, 3), np.float32), drawn.astype(np.float32) / 255)
+        ends = np.flatnonzero((np.diff(parts) != 1) | (np.diff(thickness) != 0)) + 1
+        for run in np.split(np.arange(len(parts)), ends) if len(parts) else ():
+            points = line[parts[run[0]] : parts[run[-1]] + 2]
+            cv2.polylines(drawn, [points], False, 255, int(thickness[run[0]]), cv2.LINE_AA, SUBPIXEL)
+        colour, weight, (left, top) = canvas.piece(self._ink, drawn.astype(np.float32) / 255)
         cell = GRID / side
         place = np.array([[cell, 0, (left + 0.5) * cell - 0.5], [0, cell, (top + 0.5) * cell - 0.5]])
         weight *= cv2.warpAffine(share, place, weight.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        return Piece(np.broadcast_to(np.float32(self._ink), colour.shape), weight, (left, top))
+        return Piece(colour, weight, (left, top))
 
 
-def _beside(points: np.ndarray, width: float, away: np.ndarray) -> np.ndarray:
-    """(..., V, 2) places `away` (..., V), face widths, from the jaw of landmarks (478, 3), outward, crop units."""
+def beside_the_oval(points: np.ndarray, width: float, away: np.ndarray, part: slice) -> np.ndarray:
+    """(..., V, 2) places `away` (..., V), face widths, from a part of the oval of landmarks (478, 3), outward, crop units."""
     oval = points[list(FACE_OVAL), :2]
     way = oval - oval.mean(0)
     way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
-    return oval[_JAW] + np.asarray(away)[..., None] * width * way[_JAW]
+    return oval[part] + away[..., None] * width * way[part]
 
 
 def _at(layer: np.ndarray, line: np.ndarray) -> np.ndarray:

@@ -64,11 +64,11 @@ class _Ear(NamedTuple):
     """It is the subject's left one."""
 
     @property
-    def ends(self) -> tuple[int, int]:
-        """First and last row of what is more than the seam at which it joins the head."""
+    def apart(self) -> slice:
+        """Rows of what is more than the seam at which it joins the head."""
         width = np.linalg.norm(self.rim - self.hinge, axis=1)
         rows = np.flatnonzero(width > _SEAM * width.max())
-        return int(rows[0]), int(rows[-1])
+        return slice(int(rows[0]), int(rows[-1]) + 1)
 
     @property
     def points(self) -> np.ndarray:
@@ -85,6 +85,7 @@ class Ears:
         self._ears, marks = ears, [mark for ear in ears for mark in _SIDES[ear.left][0][1:5]]
         self.beside = np.isin(FACE_OVAL, marks)
         """(36,) bool: vertices of the oval beside which there is one."""
+        self._apart = [(ear.apart, _SIDES[ear.left][1]) for ear in ears]
         points = [ear.points for ear in ears]
         self.points = np.concatenate([np.empty((0, 3)), *(each.reshape(-1, 3) for each in points)])
         """(E, 3) head frame."""
@@ -109,11 +110,11 @@ class Ears:
     def seen(self, posed: np.ndarray) -> tuple[np.ndarray, ...]:
         """Lines (P, 2) round those that face the camera, from above to below, of `points` in a pose (E, 3)."""
         lines = []
-        for ear, (hinge, rim, _) in zip(self._ears, posed[:, :2].reshape(-1, _ROWS, _COLUMNS, 2).swapaxes(1, 2)):
+        columns = posed[:, :2].reshape(-1, _ROWS, _COLUMNS, 2).swapaxes(1, 2)
+        for (apart, outward), (hinge, rim, _) in zip(self._apart, columns):
             (across, down), (x, y) = (rim - hinge)[_ROWS // 2], hinge[-1] - hinge[0]
-            if (across * y - down * x) * _SIDES[ear.left][1] > 0:
-                first, last = ear.ends
-                lines.append(rim[first : last + 1])
+            if (across * y - down * x) * outward > 0:
+                lines.append(rim[apart])
         return tuple(lines)
 
     @property

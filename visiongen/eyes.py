@@ -23,13 +23,13 @@ _LEAST_AREA = 1e-6
 """Of a triangle, crop units squared."""
 _MOST_CHANGE = 0.08
 """Largest correction of the motion, face widths."""
-
-
 _LIDS = (
     ((33, 246, 161, 160, 159, 158, 157, 173, 133), (130, 247, 30, 29, 27, 28, 56, 190, 243)),
     ((263, 466, 388, 387, 386, 385, 384, 398, 362), (359, 467, 260, 259, 257, 258, 286, 414, 463)),
 )
 """Edge of each upper lid from the outer corner to the inner one, and the points of the mesh above it."""
+_EDGES, _ABOVE = ([mark for pair in _LIDS for mark in pair[part]] for part in (0, 1))
+"""Of both eyes."""
 _LASHES, _MOST_OF_LID = 0.03, 0.6
 """How high its rim is, with the lashes, face widths, but no more than such a share of the way to the points above."""
 
@@ -49,23 +49,19 @@ def _triangles() -> np.ndarray:
         for lower, upper in ((np.array(lid), rim), (rim, np.array(above))):
             rims += [np.stack([lower[:-1], upper[:-1], upper[1:]], 1), np.stack([lower[:-1], upper[1:], lower[1:]], 1)]
     new = np.concatenate(rims)
-    seen = _area(_with_rims(model.points, np.full(_PAIRS, 0.5)), new) > 0
+    seen = _area(_with_rims(model.points, np.full(len(_EDGES), 0.5)), new) > 0
     return np.concatenate([found, np.where(seen[:, None], new, new[:, ::-1])]).astype(np.int32)
-
-
-_PAIRS = sum(len(lid) for lid, _ in _LIDS)
 
 
 def _with_rims(points: np.ndarray, share: np.ndarray) -> np.ndarray:
     """(478 + 18, 3) landmarks and rims of the upper lids, at shares (18,) of the way to the points above."""
-    lid, above = (points[[mark for pair in _LIDS for mark in pair[part]]] for part in (0, 1))
-    return np.concatenate([points, lid + share[:, None] * (above - lid)])
+    lid = points[_EDGES]
+    return np.concatenate([points, lid + share[:, None] * (points[_ABOVE] - lid)])
 
 
 def _heights(points: np.ndarray) -> np.ndarray:
     """(18,) distance on the screen from the lids to the points above, face widths."""
-    lid, above = (points[[mark for pair in _LIDS for mark in pair[part]], :2] for part in (0, 1))
-    return np.linalg.norm(above - lid, axis=1) / np.linalg.norm(points[234] - points[454])
+    return np.linalg.norm((points[_ABOVE] - points[_EDGES])[:, :2], axis=1) / np.linalg.norm(points[234] - points[454])
 
 
 def with_exact_eyes(

@@ -75,7 +75,7 @@ def moved(values: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def moved_landmarks(target: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Landmarks (478, 3), crop units, of a frame that is `moved`."""
+    """Landmarks (N, 2 or 3), crop units, of a frame that is `moved`."""
     places = (target[None, :, :2] * GRID - 0.5).astype(np.float32)
     steps = cv2.remap(shift, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-    return target + np.pad(steps, ((0, 0), (0, 1)))
+    return target + np.pad(steps, ((0, 0), (0, target.shape[1] - 2)))

@@ -17,7 +17,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from visiongen.continuation import Continuation
+from visiongen.continuation import Continuation, steps_into
 from visiongen.crown import PERSON, sampled
 from visiongen.drawing import SUBPIXEL, fixed
 from visiongen.ears import in_order
@@ -357,11 +357,7 @@ def _to_the_person(matte: np.ndarray, points: np.ndarray) -> np.ndarray:
     face's by landmarks (478, 3)."""
     person = cv2.erode(np.uint8(matte > PERSON), np.ones((3, 3), np.uint8))  # its rim is half background
     cv2.fillPoly(person, [fixed(points[list(FACE_OVAL), :2] * GRID)], 1, shift=SUBPIXEL)
-    _, label = cv2.distanceTransformWithLabels(1 - person, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    rows, columns = np.nonzero(person)
-    places = np.zeros((int(label.max()) + 1, 2), np.float32)
-    places[label[rows, columns]] = pixel_centres(GRID)[rows, columns]
-    return places[label] - pixel_centres(GRID)
+    return steps_into(person)
 
 
 def _normals(corners: np.ndarray) -> np.ndarray:

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from visiongen.drawing import SUBPIXEL, Piece, fixed
-from visiongen.drawn_lines import FAINT, DrawnLines
+from visiongen.drawn_lines import FAINT, ROUND, DrawnLines, beside_the_oval
 from visiongen.flow import GRID, MAPS, DenseMotion
-from visiongen.landmarks import FACE_OVAL, LEFT_EYE, RIGHT_EYE
+from visiongen.landmarks import LEFT_EYE, RIGHT_EYE
 from visiongen.pose import fit_head
 from visiongen.ramps import rising
 
@@ -25,8 +25,8 @@ _EAR_TO_EAR = slice(8, 29)
 """Of the oval, over the chin; above it there is hair in every picture."""
 _THICK = 0.05
 """Face widths, which no line is thicker than."""
-_ROUND, _STEPS = (-0.06, 0.1), 17
-"""So far from the oval, face widths, lines are looked for."""
+_STEPS = 17
+"""At so many distances from the oval lines are looked for."""
 _DARKER, _LINED = 50, 0.55
 """Levels by which a line is darker than what is beside it, and the share of the oval that it follows in a drawing. Jaws in
 photographs have a dark side, which is no line; hair crosses them here and there."""
@@ -97,9 +97,7 @@ def _without_lines(crop: np.ndarray, width: float) -> np.ndarray:
 
 def _follow(lines: np.ndarray, source: np.ndarray, width: float) -> bool:
     """Whether the lines of a picture, (H, H) levels, run along the face."""
-    oval = source[list(FACE_OVAL), :2]
-    way = oval - oval.mean(0)
-    way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
-    places = (oval + np.linspace(*_ROUND, _STEPS)[:, None, None] * width * way)[:, _EAR_TO_EAR] * len(lines) - 0.5
+    away = np.linspace(*ROUND, _STEPS)[:, None]
+    places = beside_the_oval(source, width, away, _EAR_TO_EAR) * len(lines) - 0.5
     found = cv2.remap(lines, places.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return float((found.max(0) > _DARKER).mean()) > _LINED

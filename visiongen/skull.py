@@ -31,7 +31,7 @@ from visiongen.skull_rings import (
     off_the_neck,
     ring_triangles,
     usual_reach,
-)  # fmt: skip
+)
 
 # Everything in face widths, in the head frame; set by eye on portraits with short and long hair.
 _LEAST_REACH, _MOST_REACH = 0.04, 1.35

@@ -71,6 +71,7 @@ class Composer:
             painted = np.stack([feedback.moved(layer, shift) for layer in painted])
             revealed = None if revealed is None else Revealed(*(feedback.moved(part, shift) for part in revealed))
             target = feedback.moved_landmarks(target, shift)
+            ears = [feedback.moved_landmarks(line, shift) for line in ears]
             without_lines = None if without_lines is None else feedback.moved(without_lines, shift)
         picture = self._moved(places, without_lines, above=shift is not None or reaches_above(flow))
         frame = self._compose(picture, painted, out)
