@@ -49,6 +49,8 @@ LAYERS = (
         "eyeballs",
         "unseen",
         "other_side",
+        "drawn_eyes",
+        "drawn_lids",
         "drawn_lines",
         "outlines",
         "eyes",

@@ -450,3 +450,15 @@ def test_wide_mouths_are_left_alone():
     driver = placed(np.stack([face(lips=0.0), mouth_of(1.0)]))
     relative, absolute = (fitted(driver, placed(face(lips=0.0)), mode=mode)[1] for mode in ("relative", "absolute"))
     np.testing.assert_allclose(relative, absolute, atol=0.1)
+
+
+def test_drawn_eyes_do_not_choose_the_reference():
+    """They are open further than anybody's: the frame of the portrait's pose and mouth is the reference, not the widest eyes."""
+    frames = np.stack([face(jaw=0.3), face(), face(jaw=0.3, blink=-0.5)])
+    motion = motion_from_landmarks(seen(np.stack([placed(frame) for frame in frames])))
+    own = face()
+    for side in ("right", "left"):
+        upper, lower = map(list, lids(side))
+        own[upper, 1] -= 0.08
+        own[lower, 1] += 0.08
+    assert best_reference(motion, portrait_motion(portrait_of(placed(own)))) == 1

@@ -60,6 +60,8 @@ class Portrait:
     """For messages: usually the file's name."""
     others: np.ndarray = field(default_factory=lambda: np.empty((0, NUM_LANDMARKS, 3), np.float32))
     """(F, 478, 3) float32 px of `image`: landmarks of the other faces in it, which stay as they are."""
+    drawn_eyes: tuple[bool, bool] = (False, False)
+    """Whether its right and left eye are drawn ones, see `visiongen.drawn_eyes`: lids come down over them."""
 
     def __post_init__(self) -> None:
         _check_fields(

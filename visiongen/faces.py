@@ -28,6 +28,8 @@ class Face:
 
     landmarks: np.ndarray
     """(478, 3) float32 px of the picture."""
+    drawn_eyes: tuple[bool, bool] = (False, False)
+    """Right and left: see `visiongen.drawn_eyes`."""
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -150,6 +152,7 @@ def make_portrait(
         image_from_crop=image_from_crop,
         name=name,
         others=np.array([one.landmarks for one in others], np.float32).reshape(-1, NUM_LANDMARKS, 3),
+        drawn_eyes=face.drawn_eyes,
     )
 
 

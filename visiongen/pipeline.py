@@ -20,6 +20,7 @@ import numpy as np
 from visiongen import guards, media, mediapipe_graphs, plugins
 from visiongen.datatypes import Animation, FrameBatch, MotionTrack, Portrait, Provenance, stacked
 from visiongen.diagnostics import Problem, apply_remedies, diagnose, warnings
+from visiongen.drawn_eyes import with_drawn_eyes
 from visiongen.errors import VisionGenError
 from visiongen.exporters import check_target
 from visiongen.faces import Face, PasteBack, choose_face, find_faces, make_portrait, with_longer_side
@@ -66,7 +67,8 @@ def prepare_portrait(picture: Path | str | np.ndarray, *, face: int = 0, size: i
     found = reader.faces_of_picture(Path(picture), size) if reader else None
     faces = find_faces(image) if found is None else [Face(points) for points in found]
     chosen = choose_face(faces, face, name=name)
-    return make_portrait(image, chosen, name=name, others=(one for one in faces if one is not chosen))
+    others = (one for one in faces if one is not chosen)
+    return make_portrait(image, Face(*with_drawn_eyes(image, chosen.landmarks)), name=name, others=others)
 
 
 def extract_motion(
@@ -112,9 +114,8 @@ def fit_motion(
     height, width = portrait.image.shape[:2]
     reach = np.clip(reach, 0, [width, height])
     others = map(Face, portrait.others)
-    return make_portrait(
-        portrait.image, Face(portrait.landmarks), name=portrait.name, reach=reach, others=others
-    ), fitted
+    face = Face(portrait.landmarks, portrait.drawn_eyes)
+    return make_portrait(portrait.image, face, name=portrait.name, reach=reach, others=others), fitted
 
 
 def _fitted(

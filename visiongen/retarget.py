@@ -25,14 +25,16 @@ from visiongen.pose_limit import limited
 from visiongen.rotations import gaussian_over_time, rotation_matrices, rotation_vectors
 
 # (upper, lower) points that touch when an eye or the mouth is closed, and the ring of skin beyond them that follows.
-_EYE_PAIRS = {
+EYE_PAIRS = {
     "right": ((246, 7), (161, 163), (160, 144), (159, 145), (158, 153), (157, 154), (173, 155)),
     "left": ((466, 249), (388, 390), (387, 373), (386, 374), (385, 380), (384, 381), (398, 382)),
 }
-_EYE_SKIN = {
+EYE_SKIN = {
     "right": ((247, 25), (30, 110), (29, 24), (27, 23), (28, 22), (56, 26), (190, 112)),
     "left": ((467, 255), (260, 339), (259, 254), (257, 253), (258, 252), (286, 256), (414, 341)),
 }
+UPPER_SHARE, SKIN_SHARE = 0.75, 0.5
+"""Of a change of the eye's opening so much is the upper lid's, and so much of each is shared by the skin beyond."""
 _EYE_CORNERS = {"right": (33, 133), "left": (263, 362)}
 _LIP_PAIRS = ((191, 95), (80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318), (415, 324))
 # The rings of the lips' skin, from the opening outward.
@@ -54,6 +56,9 @@ _AROUND_THE_MOUTH = 0.2
 """Face widths around the lips in which the skin goes along."""
 _LEAST_OPENING = 0.02
 """An eye that is open by less, in the same shares, counts as closed."""
+_DRAWN_EYE, _EYES_IN_SIGNATURE = 0.35, 3
+"""Eyes that are open by more, in the same shares, are no person's: they say nothing about the expression but that they are
+open, as the driver's mostly are."""
 _WIDEST_EYE = 1.6
 """The portrait's eyes open no wider than this many times their own opening, or than the driver's own."""
 
@@ -153,7 +158,10 @@ def reference_distances(motion: MotionTrack, own: MotionTrack) -> np.ndarray:
 
     Compared are turns of the head and openings of eyes and mouth as ratios, which do not depend on whose face it is.
     """
-    return np.linalg.norm(_signature(motion) - _signature(own), axis=1)
+    mine, theirs = _signature(own), _signature(motion)
+    if mine[0, _EYES_IN_SIGNATURE] > 3 * _DRAWN_EYE:
+        mine[0, _EYES_IN_SIGNATURE] = np.quantile(theirs[:, _EYES_IN_SIGNATURE], 0.75)
+    return np.linalg.norm(theirs - mine, axis=1)
 
 
 def best_reference(motion: MotionTrack, own: MotionTrack) -> int:
@@ -166,7 +174,7 @@ def best_reference(motion: MotionTrack, own: MotionTrack) -> int:
 def _signature(motion: MotionTrack) -> np.ndarray:
     """(T, 7): yaw, pitch, roll in radians; openings of eyes, mouth, its width, height of the brows in face widths."""
     head = face_model().points + motion.offsets
-    eyes = [3 * _eye_opening(head, side) for side in _EYE_PAIRS]
+    eyes = [3 * _eye_opening(head, side) for side in EYE_PAIRS]
     mouth = 3 * _gap(head, _LIP_PAIRS).mean(1)
     width = 2 * np.linalg.norm(head[:, _MOUTH_CORNERS[0]] - head[:, _MOUTH_CORNERS[1]], axis=-1)
     brows = head[:, RIGHT_BROW + LEFT_BROW, 1].mean(1) - head[:, (33, 133, 263, 362), 1].mean(1)
@@ -252,7 +260,7 @@ def _expression(motion: MotionTrack, own: MotionTrack, reference: int, settings:
     head += own.offsets
     head += rest
     driver, mine = rest + motion.offsets, rest + own.offsets
-    for side, pairs in _EYE_PAIRS.items():
+    for side, pairs in EYE_PAIRS.items():
         _close_eye(head, driver, mine[0], side, pairs, reference, settings.eyes)
     _close_mouth(head, driver, mine[0], reference, settings.mouth)
     if settings.mode == "relative":
@@ -305,7 +313,7 @@ def _lid_gap(head: np.ndarray, side: str) -> np.ndarray:
     """(T,) mean gap of the lids over the eye's width."""
     a, b = _EYE_CORNERS[side]
     wide, high = (head[..., a, axis] - head[..., b, axis] for axis in (0, 1))
-    return _gap(head, _EYE_PAIRS[side]).mean(-1) / np.sqrt(wide * wide + high * high)
+    return _gap(head, EYE_PAIRS[side]).mean(-1) / np.sqrt(wide * wide + high * high)
 
 
 def _set_gaps(head: np.ndarray, pairs, wanted: np.ndarray, upper_share: float, skin=(), least_share=1.0) -> None:
@@ -341,7 +349,14 @@ def _close_eye(head, driver, mine, side, pairs, reference: int, gain: float) -> 
     own_gaps = np.maximum(_gap(mine[None], pairs)[0], 0)
     open_gaps = own_gaps + np.maximum(_gap(face_model().points[None], pairs)[0], 0)  # a shape for closed eyes too
     shape = np.where(change[:, None] < 0, own_gaps / max(own_gaps.mean(), 1e-6), open_gaps / open_gaps.mean())
-    _set_gaps(head, pairs, np.maximum(own_gaps + change[:, None] * width * shape, 0), 0.75, (_EYE_SKIN[side],), 0.5)
+    _set_gaps(
+        head,
+        pairs,
+        np.maximum(own_gaps + change[:, None] * width * shape, 0),
+        UPPER_SHARE,
+        (EYE_SKIN[side],),
+        SKIN_SHARE,
+    )
 
 
 def _close_mouth(head, driver, mine, reference: int, gain: float) -> None:

@@ -1,27 +1,34 @@
-"""What a face shows that its portrait does not: behind closed lips and lids."""
+"""What a face shows that its portrait does not: behind closed lips and lids, and the lids of drawn eyes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from visiongen.drawing import Piece
+from visiongen.drawn_lids import DrawnLids
 from visiongen.eyeballs import Eyeballs
 from visiongen.mouth import MouthInterior
 
 
 class Unseen:
-    """Draws eyes and mouth of one portrait as far as they open further than the portrait's own."""
+    """Draws eyes and mouth of one portrait as far as they open further than the portrait's own, and lids over drawn eyes."""
 
-    def __init__(self, crop: np.ndarray, source: np.ndarray) -> None:
+    def __init__(self, crop: np.ndarray, source: np.ndarray, drawn_eyes: tuple[bool, bool] = (False, False)) -> None:
         """
         Args:
             crop: (S, S, 3) uint8 RGB.
             source: (478, 3) its landmarks, crop units.
+            drawn_eyes: See `visiongen.datatypes.Portrait`.
         """
+        self._lids = DrawnLids(crop, source, drawn_eyes)
         self._mouth, self._eyes = MouthInterior(crop, source), Eyeballs(crop, source)
+
+    def held(self, target: np.ndarray) -> np.ndarray:
+        """Landmarks (478, 3), crop units, to move the portrait to: those of `visiongen.drawn_lids.DrawnLids.held`."""
+        return self._lids.held(target)
 
     def __call__(self, target: np.ndarray, *, measured: bool = False) -> list[Piece]:
         """Pieces to lay over a frame (`visiongen.drawing.lay_over`) with the landmarks `target` (478, 3), crop units;
         `measured`: see `visiongen.mouth.MouthInterior`."""
         mouth = self._mouth(target, measured=measured)
-        return [*self._eyes(target), *([] if mouth is None else [mouth])]
+        return [*self._eyes(target), *self._lids(target), *([] if mouth is None else [mouth])]

@@ -7,9 +7,8 @@ parameters, a millisecond a face. `visiongen.training.occlusion` makes the weigh
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from visiongen.diagnostics.texture import SIDE
-from visiongen.errors import WeightsError
+from visiongen.models.small_nets import save_small_net, shipped_small_net
 
 WEIGHTS = "occlusion.npz"
 
@@ -82,13 +81,7 @@ def cover_inputs(texture: np.ndarray, usual: np.ndarray, facing: np.ndarray) -> 
 
 def save_cover_net(net: CoverNet, path: Path | None = None) -> Path:
     """Writes weights as half floats; by default the shipped ones."""
-    path = path or Path(str(resources.files("visiongen") / "data" / WEIGHTS))
-    arrays = {
-        name: value.numpy().astype(np.float16 if value.is_floating_point() else np.int64)
-        for name, value in net.state_dict().items()
-    }
-    np.savez_compressed(path, **{f"config.{k}": v for k, v in asdict(net.config).items()}, **arrays)
-    return path
+    return save_small_net(net, path or WEIGHTS)
 
 
 @cache
@@ -98,18 +91,7 @@ def cover_net() -> CoverNet:
     Raises:
         WeightsError: Its file is missing or damaged.
     """
-    try:
-        with (
-            resources.as_file(resources.files("visiongen") / "data" / WEIGHTS) as path,
-            np.load(path, allow_pickle=False) as data,
-        ):
-            fields = {name.split(".", 1)[1]: int(data[name]) for name in data if name.startswith("config.")}
-            state = {n: torch.from_numpy(np.array(data[n])) for n in data if not n.startswith("config.")}
-        net = CoverNet(CoverConfig(**fields))
-        net.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in state.items()})
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        raise WeightsError(f"the weights that find covered faces cannot be read ({error}); install again") from error
-    return net.eval()
+    return shipped_small_net(CoverNet, CoverConfig, WEIGHTS, purpose="find covered faces")
 
 
 @torch.inference_mode()

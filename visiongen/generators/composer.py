@@ -20,13 +20,21 @@ from visiongen.warping import half_step_units, half_steps, reaches_above, resize
 class Composer:
     """Composes frames of one portrait."""
 
-    def __init__(self, crop: np.ndarray, background: np.ndarray, source: np.ndarray, matte: np.ndarray) -> None:
+    def __init__(
+        self,
+        crop: np.ndarray,
+        background: np.ndarray,
+        source: np.ndarray,
+        matte: np.ndarray,
+        drawn_eyes: tuple[bool, bool] = (False, False),
+    ) -> None:
         """
         Args:
             crop: (S, S, 3) uint8 RGB.
             background: (S, S, 3) uint8, of `visiongen.background.still_background`.
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], the person.
+            drawn_eyes: See `visiongen.datatypes.Portrait`.
         """
         self._side, self._source = crop.shape[0], source
         person = crowned(matte, source)
@@ -36,7 +44,8 @@ class Composer:
         without = self.outlines.without
         self._without_lines = None if without is None else half_steps(with_hair_above(without, person))
         self._background = [np.float32(plane) for plane in cv2.split(background)]
-        self._unseen = Unseen(crop, source)
+        self._unseen = Unseen(crop, source, drawn_eyes)
+        self.held = self._unseen.held
 
     def frame(
         self,
@@ -85,7 +94,7 @@ class Composer:
     def _places(self, flow: np.ndarray, source: np.ndarray, target: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
         """(S, S, 2) where to read in the half steps of the crop, or of its mirror image, whose landmarks are `source`."""
         places = resize_flow_to_half_steps(flow, self._side)
-        places = with_exact_eyes(places, source, target, units=half_step_units(self._side))
+        places = with_exact_eyes(places, source, self.held(target), units=half_step_units(self._side))
         return places if shift is None else feedback.moved(places, shift)
 
     def _image(self, revealed: Revealed, target: np.ndarray, shift: np.ndarray | None) -> np.ndarray:

@@ -100,7 +100,8 @@ class VaeGanGenerator:
     ) -> FrameBatch:
         """Frames with the landmarks at `targets` (B, 478, 3), and the driving frames `seen` that the portrait can be
         registered with, (SIDE, SIDE, 3); none where it cannot, fewer where the clip breaks off."""
-        dense = prepared.field.towards(targets)
+        held = np.stack([prepared.composer.held(target) for target in targets])
+        dense = prepared.field.towards(held)
         dense = prepared.registered(dense, seen) + dense[len(seen) :]
         motion, painted = self.paint(prepared, dense)
         side = prepared.portrait.crop.shape[0]
@@ -108,7 +109,7 @@ class VaeGanGenerator:
         looks = {"always": len(targets), "registered": len(seen), "never": 0}[self._options.feedback]
         for i, (flow, layer, target) in enumerate(zip(motion.flow.cpu().numpy(), painted, targets, strict=True)):
             given = {
-                "revealed": prepared.other_side(dense[i], target),
+                "revealed": prepared.other_side(dense[i], held[i]),
                 "without_lines": prepared.composer.outlines(dense[i]),
                 "ears": dense[i].ears,
                 "measured": i < len(seen),
@@ -129,6 +130,7 @@ class VaeGanGenerator:
         prepared = self._prepare(portrait)
         part = slice(frame, frame + 1)
         targets = target_landmarks(portrait, motion, part)
+        targets = np.stack([prepared.composer.held(target) for target in targets])
         dense = prepared.field.towards(targets)
         with self._driver(portrait, motion) as driver:
             if driver:
@@ -219,7 +221,7 @@ class _PreparedPortrait:
             self.other_side = OtherSide(self.source, matte, hair)
             self._own = own_part(portrait, GRID)
             self._background = still_background(portrait.crop, matte)
-            self.composer = Composer(portrait.crop, self._background, self.source, matte)
+            self.composer = Composer(portrait.crop, self._background, self.source, matte, portrait.drawn_eyes)
             self.code = code()
         self.aligned: tuple[MotionTrack, np.ndarray | None] | None = None
         """The motion of which a single frame was asked for last, and `DriverFrames.crop_from_driver` for it."""
@@ -233,7 +235,7 @@ class _PreparedPortrait:
         """Composes small frames to look at; most portraits never need it."""
         if self.portrait.crop.shape[0] == SIZE:
             return self.composer
-        return Composer(self.small, self.small_background, self.source, self._matte)
+        return Composer(self.small, self.small_background, self.source, self._matte, self.portrait.drawn_eyes)
 
     @cached_property
     def small_background(self) -> np.ndarray:

@@ -29,7 +29,7 @@ class WarpGenerator:
         for first in range(0, len(motion), _BATCH):
             part = slice(first, first + _BATCH)
             targets = target_landmarks(portrait, motion, part)
-            frames = [warper.frame(*one) for one in zip(warper.field.towards(targets), targets)]
+            frames = [warper.frame(*one) for one in zip(warper.towards(targets), targets)]
             yield FrameBatch(pixels=np.stack(frames), times=motion.times[part])
 
 
@@ -40,16 +40,21 @@ class _Warper:
         self._crop, self._source = portrait.crop, source_landmarks(portrait)
         matte = portrait_matte(portrait, GRID)
         hair = find_hair(portrait.crop, self._source, matte)
-        self.field = MotionField(self._source, matte, hair=hair)
+        self._field = MotionField(self._source, matte, hair=hair)
         self._other_side = OtherSide(self._source, matte, hair)
-        self._unseen = Unseen(portrait.crop, self._source)
+        self._unseen = Unseen(portrait.crop, self._source, portrait.drawn_eyes)
+
+    def towards(self, targets: np.ndarray) -> list[DenseMotion]:
+        """Motion of the portrait to landmarks (T, 478, 3), crop units."""
+        return self._field.towards(np.stack([self._unseen.held(target) for target in targets]))
 
     def frame(self, dense: DenseMotion, target: np.ndarray) -> np.ndarray:
         """(S, S, 3) uint8 with the landmarks `target` (478, 3), crop units."""
-        frame = self._moved(self._crop, dense.flow, self._source, target)
-        revealed = self._other_side(dense, target)
+        held = self._unseen.held(target)
+        frame = self._moved(self._crop, dense.flow, self._source, held)
+        revealed = self._other_side(dense, held)
         if revealed is not None:
-            image = self._moved(self._crop[:, ::-1].copy(), revealed.flow, mirrored(self._source), target)
+            image = self._moved(self._crop[:, ::-1].copy(), revealed.flow, mirrored(self._source), held)
             show(frame, image, revealed)
         draw_over(frame, self._unseen(target))
         return frame
