@@ -453,7 +453,7 @@ def test_wide_mouths_are_left_alone():
 
 
 def test_drawn_eyes_do_not_choose_the_reference():
-    """They are open further than anybody's: the frame of the portrait's pose and mouth is the reference, not the widest eyes."""
+    """They are open further than anybody's: the portrait's pose and mouth say which frame, not the widest eyes."""
     frames = np.stack([face(jaw=0.3), face(), face(jaw=0.3, blink=-0.5)])
     motion = motion_from_landmarks(seen(np.stack([placed(frame) for frame in frames])))
     own = face()
