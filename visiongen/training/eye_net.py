@@ -21,9 +21,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from visiongen import media
-from visiongen.drawn_eyes import EXTENT, EYES, eye_patch
+from visiongen.drawn_eyes import EXTENT, eye_patch
 from visiongen.drawn_eyes import SIDE as SEEN
 from visiongen.errors import MediaError
+from visiongen.eyeballs import EYES
 from visiongen.faces import find_faces, with_longer_side
 from visiongen.landmarks import FaceMesh
 from visiongen.models.eye_net import WEIGHTS, EyeNet, even
@@ -70,7 +71,7 @@ def real_eyes(pictures: Iterable[Path]) -> Eyes:
 
 
 def _real(image: np.ndarray, landmarks: np.ndarray, eye) -> tuple[np.ndarray, ...]:
-    lids, rim, _ = eye
+    lids, rim = eye
     patch = eye_patch(image, landmarks, lids, side=SIDE, extent=PATCH_EXTENT)
     ring, gaze = (patch.placed(landmarks[list(marks)]) for marks in (lids, rim))
     opening, iris = np.zeros((2, SIDE, SIDE), np.uint8)
