@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from visiongen.eyeballs import EYES, eye_opening
+from visiongen.faces import warped_square
 from visiongen.landmarks import LEFT_EYE, RIGHT_EYE
 from visiongen.pose import face_model
 from visiongen.retarget import EYE_PAIRS, EYE_SKIN
@@ -96,10 +97,8 @@ def eye_patch(image: np.ndarray, landmarks: np.ndarray, eye: tuple[int, ...], *,
     part = image[low[1] : high[1] + 1, low[0] : high[0] + 1]
     if not part.size:
         part, low = image, np.zeros(2)
-    if scale < 0.8:  # warpAffine does not average: soften what gets smaller first
-        part = cv2.GaussianBlur(part, (0, 0), 0.4 / scale)
-    matrix = np.c_[linear, shift + linear @ (low + 0.5) - 0.5]
-    pixels = cv2.warpAffine(part, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    matrix = np.c_[linear, shift + linear @ low]
+    pixels = warped_square(part, matrix, side, cv2.BORDER_REPLICATE, flags=cv2.INTER_LINEAR)
     return Patch(pixels, linear, shift)
 
 

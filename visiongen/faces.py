@@ -93,7 +93,7 @@ def _look_closer(image: np.ndarray, box: tuple[float, float, float, float], mesh
     size = max(2, round(side * scale))
     scale = size / side
     to_square = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]])
-    square = _warp(image, to_square, size, cv2.BORDER_REPLICATE)
+    square = warped_square(image, to_square, size, cv2.BORDER_REPLICATE)
     faces = mesh(square).copy()
     faces /= scale
     faces[:, :, :2] += [x, y]
@@ -144,7 +144,7 @@ def make_portrait(
         others: Further faces of the picture.
     """
     image_from_crop, side = _crop_geometry(image.shape[0], image.shape[1], face, reach)
-    crop = _warp(image, cv2.invertAffineTransform(image_from_crop), side, cv2.BORDER_REFLECT_101)
+    crop = warped_square(image, cv2.invertAffineTransform(image_from_crop), side, cv2.BORDER_REFLECT_101)
     return Portrait(
         image=image,
         landmarks=face.landmarks,
@@ -192,7 +192,9 @@ def _crop_geometry(height: int, width: int, face: Face, reach: np.ndarray | None
     return np.c_[turn * zoom, turn @ corner], pixels
 
 
-def _warp(image: np.ndarray, square_from_image: np.ndarray, side: int, border: int) -> np.ndarray:
+def warped_square(
+    image: np.ndarray, square_from_image: np.ndarray, side: int, border: int, *, flags: int = cv2.INTER_CUBIC
+) -> np.ndarray:
     """`image` through an affine map of points measured from outer corners, (side, side, 3)."""
     linear, shift = square_from_image[:, :2], square_from_image[:, 2]
     shrinks = abs(np.linalg.det(linear)) < 0.8
@@ -201,7 +203,7 @@ def _warp(image: np.ndarray, square_from_image: np.ndarray, side: int, border: i
         image = cv2.GaussianBlur(image, (0, 0), sigma)
     centres = np.c_[linear, shift + linear @ [0.5, 0.5] - 0.5]
     exact = np.allclose(linear, np.eye(2)) and np.allclose(centres, np.round(centres))
-    flags = cv2.INTER_NEAREST if exact else cv2.INTER_CUBIC
+    flags = cv2.INTER_NEAREST if exact else flags
     return cv2.warpAffine(image, centres, (side, side), flags=flags, borderMode=border)
 
 

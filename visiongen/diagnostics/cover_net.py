@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from visiongen.diagnostics.texture import SIDE
-from visiongen.models.small_nets import save_small_net, shipped_small_net
+from visiongen.models.small_nets import block, save_small_net, shipped_small_net
 
 WEIGHTS = "occlusion.npz"
 
@@ -31,24 +31,18 @@ class CoverConfig:
     coarse: int = 32
 
 
-def _block(channels_in: int, channels: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False), nn.BatchNorm2d(channels), nn.LeakyReLU(0.1)
-    )
-
-
 class CoverNet(nn.Module):
     """(B, 8, SIDE, SIDE) -> (B, CELLS, CELLS) logits: see `cover_inputs`."""
 
     def __init__(self, config: CoverConfig | None = None) -> None:
         super().__init__()
         self.config = c = config or CoverConfig()
-        self.fine = nn.Sequential(_block(8, c.fine, 2), _block(c.fine, c.fine))  # 32
-        self.middle = nn.Sequential(_block(c.fine, c.middle, 2), _block(c.middle, c.middle))  # 16
-        self.coarse = nn.Sequential(_block(c.middle, c.coarse, 2), _block(c.coarse, c.coarse))  # 8
-        self.coarsest = nn.Sequential(_block(c.coarse, c.coarse, 2), _block(c.coarse, c.coarse))  # 4
-        self.up = _block(2 * c.coarse, c.coarse)
-        self.out = nn.Sequential(_block(c.coarse + c.middle, c.fine), nn.Conv2d(c.fine, 1, 1))
+        self.fine = nn.Sequential(block(8, c.fine, 2), block(c.fine, c.fine))  # 32
+        self.middle = nn.Sequential(block(c.fine, c.middle, 2), block(c.middle, c.middle))  # 16
+        self.coarse = nn.Sequential(block(c.middle, c.coarse, 2), block(c.coarse, c.coarse))  # 8
+        self.coarsest = nn.Sequential(block(c.coarse, c.coarse, 2), block(c.coarse, c.coarse))  # 4
+        self.up = block(2 * c.coarse, c.coarse)
+        self.out = nn.Sequential(block(c.coarse + c.middle, c.fine), nn.Conv2d(c.fine, 1, 1))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """See the class."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visiongen.models.small_nets import shipped_small_net
+from visiongen.models.small_nets import block, shipped_small_net
 
 WEIGHTS = "drawn_eyes.npz"
 
@@ -29,27 +29,21 @@ class EyeNetConfig:
     coarsest: int = 64
 
 
-def _block(channels_in: int, channels: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False), nn.BatchNorm2d(channels), nn.LeakyReLU(0.1)
-    )
-
-
 class EyeNet(nn.Module):
     """(B, 3, H, W) of `even` -> (B, 2, H, W) logits: the opening of the right eye in the middle, its iris."""
 
     def __init__(self, config: EyeNetConfig | None = None) -> None:
         super().__init__()
         self.config = c = config or EyeNetConfig()
-        self.fine = nn.Sequential(_block(3, c.fine), _block(c.fine, c.fine))  # 64
-        self.middle = nn.Sequential(_block(c.fine, c.middle, 2), _block(c.middle, c.middle))  # 32
-        self.coarse = nn.Sequential(_block(c.middle, c.coarse, 2), _block(c.coarse, c.coarse))  # 16
+        self.fine = nn.Sequential(block(3, c.fine), block(c.fine, c.fine))  # 64
+        self.middle = nn.Sequential(block(c.fine, c.middle, 2), block(c.middle, c.middle))  # 32
+        self.coarse = nn.Sequential(block(c.middle, c.coarse, 2), block(c.coarse, c.coarse))  # 16
         self.coarsest = nn.Sequential(
-            _block(c.coarse, c.coarsest, 2), _block(c.coarsest, c.coarsest), _block(c.coarsest, c.coarsest)
+            block(c.coarse, c.coarsest, 2), block(c.coarsest, c.coarsest), block(c.coarsest, c.coarsest)
         )  # 8
-        self.up_coarse = _block(c.coarsest + c.coarse, c.coarse)
-        self.up_middle = _block(c.coarse + c.middle, c.middle)
-        self.up_fine = nn.Sequential(_block(c.middle + c.fine, c.fine), nn.Conv2d(c.fine, 2, 1))
+        self.up_coarse = block(c.coarsest + c.coarse, c.coarse)
+        self.up_middle = block(c.coarse + c.middle, c.middle)
+        self.up_fine = nn.Sequential(block(c.middle + c.fine, c.fine), nn.Conv2d(c.fine, 2, 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """See the class."""

@@ -1,4 +1,4 @@
-"""Networks of some ten thousand weights, which travel with the package as half floats: written, read."""
+"""Networks of some ten thousand weights, which travel with the package as half floats: made of, written, read."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from torch import nn
 from visiongen.errors import WeightsError
 
 Net = TypeVar("Net", bound=nn.Module)
+
+
+def block(channels_in: int, channels: int, stride: int = 1) -> nn.Sequential:
+    """A 3 x 3 convolution with what belongs to it, what these networks are made of."""
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False), nn.BatchNorm2d(channels), nn.LeakyReLU(0.1)
+    )
 
 
 def save_small_net(net: Any, name: str | Path) -> Path:

@@ -52,8 +52,8 @@ class Eyes:
     """(N, SIDE, SIDE) uint8, 255 between the lids."""
     iris: np.ndarray
     """(N, SIDE, SIDE) uint8, 255 where the iris is seen."""
-    ring: np.ndarray
-    """(N, 16, 2) lids, px."""
+    ring: np.ndarray | None = None
+    """(N, 16, 2) lids, px, of those that the face mesh saw."""
 
 
 def real_eyes(pictures: Iterable[Path]) -> Eyes:
@@ -91,7 +91,7 @@ def drawn_eyes(count: int, grounds: Eyes, *, seed: int = 0) -> Eyes:
         eye = DrawnEye(*((None, None) if k is None else (grounds.patch[k], grounds.ring[k])), rng)
         patch[i], *shares = eye.draw()
         opening[i], iris[i] = (np.round(255 * share) for share in shares)
-    return Eyes(patch, opening, iris, np.full((count, 16, 2), np.nan))
+    return Eyes(patch, opening, iris)
 
 
 def train(drawn: Eyes, real: Eyes, *, steps: int, seed: int = 0) -> EyeNet:
