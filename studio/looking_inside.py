@@ -10,10 +10,12 @@ import numpy as np
 from studio.settings import Part
 from studio.store import Run
 from visiongen import LandmarkTrack, MotionTrack, Portrait, load, prepare_portrait
+from visiongen.datatypes import Drawn
 from visiongen.errors import MediaError
 from visiongen.faces import Face, make_portrait
 from visiongen.flow import GRID, DenseMotion, MotionField, pixel_centres
-from visiongen.generators.matte import portrait_matte
+from visiongen.generators.driver import resized
+from visiongen.generators.matte import portrait_hair, portrait_matte
 from visiongen.generators.targets import source_landmarks, target_landmarks
 from visiongen.hookspecs import InnerMap
 from visiongen.media import read_picture
@@ -21,6 +23,7 @@ from visiongen.motion import motion_from_landmarks
 from visiongen.pipeline import resolve_device
 from visiongen.plugins import choose
 from visiongen.pose import fit_similarity
+from visiongen.unseen import Unseen
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,19 @@ class Scene:
     @cached_property
     def field(self) -> MotionField:
         """The geometry that takes pixels back to the portrait, as the generators have it."""
-        return MotionField(source_landmarks(self.portrait), portrait_matte(self.portrait, GRID))
+        matte = portrait_matte(self.portrait, GRID)
+        return MotionField(
+            source_landmarks(self.portrait), matte, hair=portrait_hair(self.portrait, self._small, matte)
+        )
+
+    @cached_property
+    def unseen(self) -> Unseen:
+        """What keeps the eyes and the nose of a drawing as they are."""
+        return Unseen(self._small, source_landmarks(self.portrait), self.portrait.drawn)
+
+    @property
+    def _small(self) -> np.ndarray:
+        return resized(self.portrait.crop, 2 * GRID)  # as the VAE-GAN sees it
 
     def __len__(self) -> int:
         return len(self.motion)
@@ -63,7 +78,9 @@ def scene_of(run: Run) -> Scene:
     reach = np.stack([np.quantile(shown.min(1), 0.01, axis=0), np.quantile(shown.max(1), 0.99, axis=0)])
     reach = np.clip(reach, 0, image.shape[1::-1])  # as `visiongen.fit_motion` widens the crop
     others = map(Face, tracks.get("others", ()))  # the generator leaves them as they are; older runs do not tell
-    portrait = make_portrait(image, Face(reference.astype(np.float32)), name=run.title, reach=reach, others=others)
+    face, *eyes = map(bool, tracks.get("drawn", (False, False, False)))  # older runs do not tell this either
+    own_face = Face(reference.astype(np.float32), Drawn(face, tuple(eyes)))
+    portrait = make_portrait(image, own_face, name=run.title, reach=reach, others=others)
     track = LandmarkTrack(
         points=target, visible=np.ones(len(target), bool), times=tracks["times"], height=image.shape[0],
         width=image.shape[1],
@@ -73,7 +90,8 @@ def scene_of(run: Run) -> Scene:
 
 def dense_motion(scene: Scene, frame: int) -> DenseMotion:
     """What the geometry makes of a frame, crop units."""
-    return scene.field.towards(target_landmarks(scene.portrait, scene.motion, slice(frame, frame + 1)))[0]
+    (target,) = target_landmarks(scene.portrait, scene.motion, slice(frame, frame + 1))
+    return scene.field.towards(scene.unseen.held(target)[None])[0]
 
 
 def displacement(dense: DenseMotion) -> np.ndarray:

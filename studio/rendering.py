@@ -175,6 +175,11 @@ class Result:
         """(F, 478, 3) px of the whole picture: landmarks of the faces beside it."""
         return self._portrait.others
 
+    def drawn(self) -> np.ndarray:
+        """(3,) bool: whether the face, its right and its left eye are drawn."""
+        face, eyes = self._portrait.drawn
+        return np.array([face, *eyes])
+
 
 def _rate(motion: MotionTrack) -> Fraction:
     if len(motion) < 2:
@@ -313,7 +318,7 @@ def write_arrays(
         driving=observed.points * scale, driving_visible=observed.visible, target=result.target(),
         generated=measuring.landmarks(len(fitted)), times=fitted.times, rotation=fitted.rotation,
         driver_rotation=motion.rotation, reference=result.reference(), driving_size=driving_size,
-        result_size=result.size, portrait=result.landmarks(), others=result.others(),
+        result_size=result.size, portrait=result.landmarks(), others=result.others(), drawn=result.drawn(),
     )  # fmt: skip
     series = measuring.series(len(fitted))
     _save_arrays(folder / "series.npz", **{name: values.astype(np.float32) for name, values in series.items()})

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from drawn_faces import RINGS, drawn, ellipses, face_width, landmarks, middles, photograph
 
+from visiongen.datatypes import NOT_DRAWN, Drawn
 from visiongen.drawn_eyes import with_drawn_eyes
 from visiongen.errors import WeightsError
 from visiongen.landmarks import LEFT_IRIS, RIGHT_IRIS
-from visiongen.models import eye_net, small_nets
+from visiongen.models import drawing_nets, small_nets
+from visiongen.models.drawing_nets import UNet, UNetConfig
 from visiongen.pipeline import prepare_portrait
 from visiongen.pose import face_model
 from visiongen.samples import sample
@@ -95,18 +97,20 @@ def test_a_mirrored_picture_has_mirrored_eyes():
 
 
 def test_a_portrait_knows_that_its_eyes_are_drawn():
-    assert prepare_portrait(drawn()).drawn_eyes == (True, True)
-    assert prepare_portrait(photograph()).drawn_eyes == (False, False)
+    assert prepare_portrait(drawn()).drawn == Drawn(True, (True, True))
+    assert prepare_portrait(photograph()).drawn == NOT_DRAWN
 
 
-def test_weights_come_back_as_they_were_written(tmp_path, monkeypatch):
-    path = small_nets.save_small_net(eye_net.eye_net(), tmp_path / "net.npz")
+@pytest.mark.parametrize("shipped", [drawing_nets.EYES, drawing_nets.FACES])
+def test_weights_come_back_as_they_were_written(tmp_path, monkeypatch, shipped):
+    net = small_nets.shipped_small_net(UNet, UNetConfig, shipped, purpose="find drawn eyes")
+    path = small_nets.save_small_net(net, tmp_path / "net.npz")
     monkeypatch.setattr(small_nets.resources, "files", lambda _: tmp_path)
     (tmp_path / "data").mkdir()
     path.rename(tmp_path / "data" / "net.npz")
-    again = small_nets.shipped_small_net(eye_net.EyeNet, eye_net.EyeNetConfig, "net.npz", purpose="find drawn eyes")
-    for name, value in eye_net.eye_net().state_dict().items():
+    again = small_nets.shipped_small_net(UNet, UNetConfig, "net.npz", purpose="find drawn eyes")
+    for name, value in net.state_dict().items():
         assert (again.state_dict()[name] == value).all(), name
     (tmp_path / "data" / "net.npz").write_bytes(b"no weights")
     with pytest.raises(WeightsError, match="find drawn eyes"):
-        small_nets.shipped_small_net(eye_net.EyeNet, eye_net.EyeNetConfig, "net.npz", purpose="find drawn eyes")
+        small_nets.shipped_small_net(UNet, UNetConfig, "net.npz", purpose="find drawn eyes")

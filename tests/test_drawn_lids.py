@@ -97,4 +97,4 @@ def test_both_generators_close_drawn_eyes(name):
 
 
 def test_a_photograph_has_no_lids_to_draw():
-    assert prepare_portrait(photograph()).drawn_eyes == (False, False)
+    assert not any(prepare_portrait(photograph()).drawn.eyes)

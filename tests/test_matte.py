@@ -68,6 +68,18 @@ def test_what_stands_before_paper_is_found_also_where_it_is_as_white(ground):
     assert np.abs(before_paper(noisy, 128) - matte).mean() < 0.01
 
 
+def test_hair_that_fills_the_upper_edges_does_not_hide_the_paper():
+    """A drawing cut off at its hair: what is beside the matte tells."""
+    picture, there = drawing(255)
+    picture[:20, 8:-8], there[:20, 8:-8] = (90, 60, 40), True
+    picture[:128, :70], there[:128, :70] = (90, 60, 40), True
+    assert before_paper(picture, 128, least=248) is None
+    matte = there[::2, ::2].astype(np.float32)
+    matte[10:64, 28:35] = 0  # the segmentation has lost a lock
+    found = before_paper(picture, 128, least=248, matte=matte)
+    assert np.abs(found - there[::2, ::2]).mean() < 0.02
+
+
 def test_a_wall_is_no_paper():
     picture, there = drawing(180)
     assert before_paper(picture, 128, least=248) is None

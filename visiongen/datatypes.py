@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,6 +44,18 @@ def stacked(frames: list[np.ndarray]) -> np.ndarray:
     return frames[0][None] if len(frames) == 1 else np.stack(frames)
 
 
+class Drawn(NamedTuple):
+    """What of a portrait is no person's, but drawn with lines."""
+
+    face: bool = False
+    """Its jaw, mouth and hair are where `visiongen.drawn_faces` sees them, and its nose is a sign on a flat face."""
+    eyes: tuple[bool, bool] = (False, False)
+    """The right and the left one are so large that lids come down over them, see `visiongen.drawn_eyes`."""
+
+
+NOT_DRAWN = Drawn()
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Portrait:
     """One face of one picture, ready for any generator."""
@@ -60,8 +72,8 @@ class Portrait:
     """For messages: usually the file's name."""
     others: np.ndarray = field(default_factory=lambda: np.empty((0, NUM_LANDMARKS, 3), np.float32))
     """(F, 478, 3) float32 px of `image`: landmarks of the other faces in it, which stay as they are."""
-    drawn_eyes: tuple[bool, bool] = (False, False)
-    """Whether its right and left eye are drawn ones, see `visiongen.drawn_eyes`: lids come down over them."""
+    drawn: Drawn = NOT_DRAWN
+    """Whether it is a drawing."""
 
     def __post_init__(self) -> None:
         _check_fields(

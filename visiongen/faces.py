@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from visiongen.datatypes import NUM_LANDMARKS, Portrait
+from visiongen.datatypes import NOT_DRAWN, NUM_LANDMARKS, Drawn, Portrait
 from visiongen.errors import NoFaceError
 from visiongen.landmarks import LONGEST_SIDE, FaceMesh, face_size
 from visiongen.pose import euler_angles, fit_head
@@ -28,8 +28,8 @@ class Face:
 
     landmarks: np.ndarray
     """(478, 3) float32 px of the picture."""
-    drawn_eyes: tuple[bool, bool] = (False, False)
-    """Right and left: see `visiongen.drawn_eyes`."""
+    drawn: Drawn = NOT_DRAWN
+    """Whether it is a drawing's."""
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -152,7 +152,7 @@ def make_portrait(
         image_from_crop=image_from_crop,
         name=name,
         others=np.array([one.landmarks for one in others], np.float32).reshape(-1, NUM_LANDMARKS, 3),
-        drawn_eyes=face.drawn_eyes,
+        drawn=face.drawn,
     )
 
 

@@ -36,6 +36,8 @@ _PERSON = 0.7
 """The matte from which on a pixel is a person's."""
 _RIM = 5
 """Cells of the matte, of which there are 128 in a row: so far round it, where hair and background mix, is no sample of hair."""
+_SURELY, _ENOUGH = 0.7, 60
+"""Likelihood from which on a pixel of a drawing is hair, and of how many colours are looked up."""
 _SHARE = (0.5, 0.8)
 """Share of the samples beside ear and jaw that are hair, at which it begins to count as hanging there, and does."""
 
@@ -77,13 +79,15 @@ class Hair:
 NO_HAIR = Hair()
 
 
-def find_hair(crop: np.ndarray, source: np.ndarray, matte: np.ndarray) -> Hair:
+def find_hair(crop: np.ndarray, source: np.ndarray, matte: np.ndarray, *, seen: np.ndarray | None = None) -> Hair:
     """The hair of a portrait.
 
     Args:
         crop: (S, S, 3) uint8 RGB.
         source: (478, 3) its landmarks, crop units.
         matte: (G, G) in [0, 1], the person.
+        seen: (S, S) in [0, 1], where a drawing has hair, which may be of any colour and hang over the forehead: of
+            `visiongen.drawn_faces.drawn_hair`.
     """
     small = cv2.resize(crop, (_FINE, _FINE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     small = cv2.GaussianBlur(small, (0, 0), 0.8)
@@ -97,24 +101,47 @@ def find_hair(crop: np.ndarray, source: np.ndarray, matte: np.ndarray) -> Hair:
     def beyond(marks: tuple[int, ...], way: np.ndarray, distances: tuple[float, ...]) -> np.ndarray:
         return (points[list(marks), None] + np.array(distances)[:, None] * width * way).reshape(-1, 2)
 
-    skin = _cielab(_sampled(small, points[list(_SKIN)]))
-    skin = skin[np.linalg.norm(skin - np.median(skin, axis=0), axis=1) < _ODD]
-    right_temple, left_temple = _TEMPLES
-    above = [beyond(_ABOVE, up, _UP), beyond(right_temple, -left, _OUT), beyond(left_temple, left, _OUT)]
     deep = cv2.erode(np.float32(matte), np.ones((_RIM, _RIM)))
-    hair = _of_person(small, deep, np.concatenate(above))[0]
-    hair = hair[_distance(hair, skin, nearest=1) > _APART] if len(skin) and len(hair) else hair[:0]
+    if seen is not None:
+        hair, skin = _of_drawing(small, deep, seen, points[list(_SKIN)])
+    else:
+        right_temple, left_temple = _TEMPLES
+        above = [beyond(_ABOVE, up, _UP), beyond(right_temple, -left, _OUT), beyond(left_temple, left, _OUT)]
+        hair, skin = _of_photograph(small, deep, np.concatenate(above), points[list(_SKIN)])
     if len(hair) < _FEWEST:
         return NO_HAIR
 
     def hidden(marks: tuple[int, ...], way: np.ndarray) -> float:
-        seen, person = _of_person(small, matte, beyond(marks, way, _BESIDE))
-        return float(_is_hair(seen, hair, skin).sum()) / len(person)
+        places = beyond(marks, way, _BESIDE)
+        colours, person = _of_person(small, matte, places)
+        is_hair = _sampled(seen, places[person]) > 0.5 if seen is not None else _is_hair(colours, hair, skin)
+        return float(is_hair.sum()) / len(person)
 
     sides = ((_RIGHT, -left), (_LEFT, left))
     right_share, left_share = (min(hidden(part, way) for part in parts) for parts, way in sides)
     hides = float(rising(right_share, _SHARE)), float(rising(left_share, _SHARE))
     return Hair(hides, hair, skin, small)
+
+
+def _of_photograph(
+    small: np.ndarray, deep: np.ndarray, above: np.ndarray, face: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """CIELAB of hair (N, 3), which is above a face and not like it, and of skin (M, 3); points (..., 2), crop units."""
+    skin = _cielab(_sampled(small, face))
+    skin = skin[np.linalg.norm(skin - np.median(skin, axis=0), axis=1) < _ODD]
+    hair = _of_person(small, deep, above)[0]
+    return hair[_distance(hair, skin, nearest=1) > _APART] if len(skin) and len(hair) else hair[:0], skin
+
+
+def _of_drawing(
+    small: np.ndarray, deep: np.ndarray, seen: np.ndarray, face: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a drawing, whose hair may be as light as its skin, by where hair is `seen` (S, S) in [0, 1]."""
+    rows, columns = np.nonzero(cv2.resize(seen, (_FINE, _FINE), interpolation=cv2.INTER_AREA) > _SURELY)
+    places = (np.stack([columns, rows], 1) + 0.5) / _FINE
+    hair = _of_person(small, deep, places)[0]
+    skin = _cielab(_sampled(small, face[_sampled(seen, face) < 0.5]))
+    return hair[:: max(1, len(hair) // _ENOUGH)] if len(skin) else hair[:0], skin
 
 
 def _is_hair(seen: np.ndarray, hair: np.ndarray, skin: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from visiongen.drawing import SUBPIXEL, Piece, fixed
 from visiongen.drawn_lines import FAINT, ROUND, DrawnLines, beside_the_oval
 from visiongen.flow import GRID, MAPS, DenseMotion
 from visiongen.landmarks import LEFT_EYE, RIGHT_EYE
+from visiongen.patches import face_patch
 from visiongen.pose import fit_head
 from visiongen.ramps import rising
 
@@ -23,6 +24,8 @@ _LOOKED_AT = 256
 """Side of the picture in which lines are looked for, px."""
 _EAR_TO_EAR = slice(8, 29)
 """Of the oval, over the chin; above it there is hair in every picture."""
+_EXTENT = 1.8
+"""Side of a face cut out for that, face widths."""
 _THICK = 0.05
 """Face widths, which no line is thicker than."""
 _STEPS = 17
@@ -34,6 +37,15 @@ _LASHES = (0.04, 0.09)
 """Face widths beside an eye, and above and below it, up to which there are lids and lashes."""
 _STRETCHED = (0.3, 0.8)
 """Logarithm of the area that a surface gains over the portrait's, from which on a line in it fades, and is gone."""
+
+
+def has_outlines(image: np.ndarray, landmarks: np.ndarray) -> bool:
+    """Whether a picture (H, W, 3) uint8 RGB with the landmarks (478, 3) px is a drawing with a line round the face."""
+    patch = face_patch(image, landmarks, side=_LOOKED_AT, extent=_EXTENT)
+    source = landmarks.astype(np.float64)
+    source[:, :2] = patch.placed(source) / _LOOKED_AT
+    lines = np.float32((_without_lines(patch.pixels, 1 / _EXTENT).astype(np.int16) - patch.pixels).max(-1))
+    return _follow(lines, source, 1 / _EXTENT)
 
 
 class Outlines:

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from visiongen import guards, media, mediapipe_graphs, plugins
-from visiongen.datatypes import Animation, FrameBatch, MotionTrack, Portrait, Provenance, stacked
+from visiongen.datatypes import Animation, Drawn, FrameBatch, MotionTrack, Portrait, Provenance, stacked
 from visiongen.diagnostics import Problem, apply_remedies, diagnose, warnings
 from visiongen.drawn_eyes import with_drawn_eyes
+from visiongen.drawn_faces import with_drawn_face
 from visiongen.errors import VisionGenError
 from visiongen.exporters import check_target
 from visiongen.faces import Face, PasteBack, choose_face, find_faces, make_portrait, with_longer_side
@@ -30,6 +31,7 @@ from visiongen.marking.marks import FrameMarks, export_signed
 from visiongen.marking.settings import MarkSettings
 from visiongen.memory import few_arenas
 from visiongen.motion import place, smooth
+from visiongen.outlines import has_outlines
 from visiongen.retarget import MotionSettings, retarget
 
 Progress = Callable[[str, int, int | None], None]
@@ -68,7 +70,11 @@ def prepare_portrait(picture: Path | str | np.ndarray, *, face: int = 0, size: i
     faces = find_faces(image) if found is None else [Face(points) for points in found]
     chosen = choose_face(faces, face, name=name)
     others = (one for one in faces if one is not chosen)
-    return make_portrait(image, Face(*with_drawn_eyes(image, chosen.landmarks)), name=name, others=others)
+    landmarks, eyes = with_drawn_eyes(image, chosen.landmarks)
+    drawn = Drawn(landmarks is not chosen.landmarks or has_outlines(image, landmarks), eyes)
+    if drawn.face:
+        landmarks = with_drawn_face(image, landmarks)
+    return make_portrait(image, Face(landmarks, drawn), name=name, others=others)
 
 
 def extract_motion(
@@ -114,7 +120,7 @@ def fit_motion(
     height, width = portrait.image.shape[:2]
     reach = np.clip(reach, 0, [width, height])
     others = map(Face, portrait.others)
-    face = Face(portrait.landmarks, portrait.drawn_eyes)
+    face = Face(portrait.landmarks, portrait.drawn)
     return make_portrait(portrait.image, face, name=portrait.name, reach=reach, others=others), fitted
 
 

@@ -16,6 +16,7 @@ from studio.inspect_views import VIEWS, follow
 from studio.looking_inside import Insides, dense_motion, displacement, scene_of
 from studio.settings import Part
 from visiongen import prepare_portrait
+from visiongen.datatypes import NOT_DRAWN
 from visiongen.errors import MediaError
 from visiongen.flow import pixel_centres
 from visiongen.generators.targets import source_landmarks, target_landmarks
@@ -234,6 +235,16 @@ def test_neighbours_of_the_face_are_in_the_scene_too(finished_run, tmp_path):
     scene = scene_of(dataclasses.replace(finished_run, folder=tmp_path / "run"))
     assert np.array_equal(scene.portrait.others, neighbours)
     assert not len(scene_of(finished_run).portrait.others)
+
+
+def test_what_is_drawn_is_known_to_the_scene(finished_run, tmp_path):
+    drawn = prepare_portrait(finished_run.file("portrait.png")).drawn
+    assert drawn.face, "the run is of the cartoon"
+    assert scene_of(finished_run).portrait.drawn == drawn
+    shutil.copytree(finished_run.folder, tmp_path / "run")
+    older = {name: array for name, array in finished_run.tracks().items() if name != "drawn"}
+    np.savez(tmp_path / "run" / "tracks.npz", **older)
+    assert scene_of(dataclasses.replace(finished_run, folder=tmp_path / "run")).portrait.drawn == NOT_DRAWN
 
 
 def test_dense_motion_takes_landmarks_back_to_the_portrait(finished_run):

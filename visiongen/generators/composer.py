@@ -9,6 +9,7 @@ import numpy as np
 
 from visiongen import feedback
 from visiongen.crown import crowned, with_hair_above
+from visiongen.datatypes import NOT_DRAWN, Drawn
 from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
 from visiongen.other_side import Revealed, mirrored, show
@@ -26,7 +27,7 @@ class Composer:
         background: np.ndarray,
         source: np.ndarray,
         matte: np.ndarray,
-        drawn_eyes: tuple[bool, bool] = (False, False),
+        drawn: Drawn = NOT_DRAWN,
     ) -> None:
         """
         Args:
@@ -34,7 +35,7 @@ class Composer:
             background: (S, S, 3) uint8, of `visiongen.background.still_background`.
             source: (478, 3) landmarks of the portrait, crop units.
             matte: (G, G) in [0, 1], the person.
-            drawn_eyes: See `visiongen.datatypes.Portrait`.
+            drawn: See `visiongen.datatypes.Portrait`.
         """
         self._side, self._source = crop.shape[0], source
         person = crowned(matte, source)
@@ -44,7 +45,7 @@ class Composer:
         without = self.outlines.without
         self._without_lines = None if without is None else half_steps(with_hair_above(without, person))
         self._background = [np.float32(plane) for plane in cv2.split(background)]
-        self._unseen = Unseen(crop, source, drawn_eyes)
+        self._unseen = Unseen(crop, source, drawn)
         self.held = self._unseen.held
 
     def frame(

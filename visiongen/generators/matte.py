@@ -1,4 +1,4 @@
-"""Who moves: the matte of the person whose face is driven, without those beside."""
+"""Who moves: the matte of the person whose face is driven, without those beside, and the hair."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import numpy as np
 from visiongen.background import person_matte
 from visiongen.datatypes import Portrait
 from visiongen.drawing import within
+from visiongen.drawn_faces import drawn_hair
 from visiongen.generators.targets import source_landmarks, to_crop_units
+from visiongen.hair import Hair, find_hair
 from visiongen.landmarks import FACE_OVAL, face_size
+from visiongen.ramps import rising
 
 _SEEN = 0.6
 """A matte that has less of the face than this has missed the person."""
@@ -18,6 +21,11 @@ _FLOODED = 256
 _FLAT, _MOSTLY, _LIKE = 3, 0.6, 12
 """Levels that flat ground varies by, the share of the picture's upper edges that must be such, and the levels by which a pixel
 may differ from it and belong to it."""
+_FREE, _SOME = 0.1, 0.1
+"""The matte below which an edge is beside a drawn person, and the share of the edges that tells what is there: hair fills the
+rest."""
+_UNSURE = (0.6, 0.95)
+"""Beside a drawing on paper the segmentation is believed from here on, and wholly: a white shirt is as the paper."""
 _WHITE = 248
 """Least level of white paper. Other flat ground may be a wall, whose shadows stand before it."""
 _SOFT = 0.3
@@ -39,20 +47,34 @@ def portrait_matte(portrait: Portrait, side: int) -> np.ndarray:
     """
     matte, own = person_matte(portrait.crop, side), own_part(portrait, side)
     missed = _of_face(matte, portrait) < _SEEN
-    drawn = before_paper(portrait.crop, side, least=0 if missed else _WHITE)
+    beside = matte if portrait.drawn.face and not missed else None
+    drawn = before_paper(portrait.crop, side, least=0 if missed else _WHITE, matte=beside)
     if drawn is not None and _of_face(drawn, portrait) > _SEEN:
+        if portrait.drawn.face:
+            matte = matte * rising(matte, _UNSURE)
         matte = drawn if missed else np.maximum(matte, drawn)
     return matte if own is None else matte * own
 
 
-def before_paper(picture: np.ndarray, side: int, *, least: float = 0.0) -> np.ndarray | None:
+def portrait_hair(portrait: Portrait, crop: np.ndarray, matte: np.ndarray) -> Hair:
+    """The portrait's hair, see `visiongen.hair.find_hair`, in its `crop` at any size (S, S, 3)."""
+    source = source_landmarks(portrait)
+    return find_hair(crop, source, matte, seen=drawn_hair(crop, source) if portrait.drawn.face else None)
+
+
+def before_paper(
+    picture: np.ndarray, side: int, *, least: float = 0.0, matte: np.ndarray | None = None
+) -> np.ndarray | None:
     """(side, side) float32 in [0, 1], 1 for what stands before flat ground in a square picture (H, H, 3) uint8; None where its
-    ground is not flat, or darker than `least`.
+    ground is not flat, or darker than `least`. Of a drawing whose `matte` (G, G) is known only what is beside it is looked at.
 
     The segmentation knows people. In drawings of few lines it sees nobody, or a part; but those stand on paper.
     """
     small = cv2.resize(picture, (_FLOODED, _FLOODED), interpolation=cv2.INTER_AREA)
-    edge = np.concatenate([small[0], small[: _FLOODED // 2, 0], small[: _FLOODED // 2, -1]]).astype(int)
+    edge = _upper_edges(small).astype(int)
+    if matte is not None:
+        free = _upper_edges(cv2.resize(matte, (_FLOODED, _FLOODED))) < _FREE
+        edge = edge[free] if free.mean() > _SOME else edge
     ground = np.median(edge, axis=0)
     if ground.min() < least or (np.abs(edge - ground).max(1) <= _FLAT).mean() < _MOSTLY:
         return None
@@ -60,6 +82,12 @@ def before_paper(picture: np.ndarray, side: int, *, least: float = 0.0) -> np.nd
     reached = cv2.connectedComponents(np.pad(like, 1, constant_values=1), connectivity=4)[1]  # framed: all of it is one
     apart = (reached != reached[0, 0])[1:-1, 1:-1].astype(np.float32)
     return cv2.resize(cv2.GaussianBlur(apart, (0, 0), 1.0), (side, side), interpolation=cv2.INTER_AREA)
+
+
+def _upper_edges(picture: np.ndarray) -> np.ndarray:
+    """(P, ...) of a square picture (S, S, ...)."""
+    half = len(picture) // 2
+    return np.concatenate([picture[0], picture[:half, 0], picture[:half, -1]])
 
 
 def _of_face(matte: np.ndarray, portrait: Portrait) -> float:

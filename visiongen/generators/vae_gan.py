@@ -18,12 +18,11 @@ from visiongen.flow import GRID, MAPS, DenseMotion, MotionField, drawn_maps
 from visiongen.generators.composer import Composer
 from visiongen.generators.driver import DriverFrames, driver_frames, resized
 from visiongen.generators.inner_maps import inner_maps
-from visiongen.generators.matte import own_part, portrait_matte
+from visiongen.generators.matte import own_part, portrait_hair, portrait_matte
 from visiongen.generators.options import VaeGanOptions
 from visiongen.generators.parallel import in_order, meanwhile
 from visiongen.generators.precision import computing_in
 from visiongen.generators.targets import source_landmarks, target_landmarks
-from visiongen.hair import find_hair
 from visiongen.hookspecs import InnerMap
 from visiongen.memory import keep_freed_memory
 from visiongen.models import weights
@@ -216,12 +215,12 @@ class _PreparedPortrait:
         self.small = small = resized(portrait.crop, SIZE)
         self._matte = matte = portrait_matte(portrait, GRID)
         with meanwhile(lambda: generator.encode(small, drawn_maps(self.source), matte)) as code:
-            hair = find_hair(small, self.source, matte)
+            hair = portrait_hair(portrait, small, matte)
             self.field = MotionField(self.source, matte, hair=hair)
             self.other_side = OtherSide(self.source, matte, hair)
             self._own = own_part(portrait, GRID)
             self._background = still_background(portrait.crop, matte)
-            self.composer = Composer(portrait.crop, self._background, self.source, matte, portrait.drawn_eyes)
+            self.composer = Composer(portrait.crop, self._background, self.source, matte, portrait.drawn)
             self.code = code()
         self.aligned: tuple[MotionTrack, np.ndarray | None] | None = None
         """The motion of which a single frame was asked for last, and `DriverFrames.crop_from_driver` for it."""
@@ -235,7 +234,7 @@ class _PreparedPortrait:
         """Composes small frames to look at; most portraits never need it."""
         if self.portrait.crop.shape[0] == SIZE:
             return self.composer
-        return Composer(self.small, self.small_background, self.source, self._matte, self.portrait.drawn_eyes)
+        return Composer(self.small, self.small_background, self.source, self._matte, self.portrait.drawn)
 
     @cached_property
     def small_background(self) -> np.ndarray:

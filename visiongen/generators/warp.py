@@ -10,9 +10,8 @@ from visiongen.datatypes import FrameBatch, MotionTrack, Portrait
 from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
 from visiongen.flow import GRID, DenseMotion, MotionField
-from visiongen.generators.matte import portrait_matte
+from visiongen.generators.matte import portrait_hair, portrait_matte
 from visiongen.generators.targets import source_landmarks, target_landmarks
-from visiongen.hair import find_hair
 from visiongen.other_side import OtherSide, mirrored, show
 from visiongen.unseen import Unseen
 from visiongen.warping import resize_flow, warp
@@ -39,10 +38,10 @@ class _Warper:
     def __init__(self, portrait: Portrait) -> None:
         self._crop, self._source = portrait.crop, source_landmarks(portrait)
         matte = portrait_matte(portrait, GRID)
-        hair = find_hair(portrait.crop, self._source, matte)
+        hair = portrait_hair(portrait, portrait.crop, matte)
         self._field = MotionField(self._source, matte, hair=hair)
         self._other_side = OtherSide(self._source, matte, hair)
-        self._unseen = Unseen(portrait.crop, self._source, portrait.drawn_eyes)
+        self._unseen = Unseen(portrait.crop, self._source, portrait.drawn)
 
     def towards(self, targets: np.ndarray) -> list[DenseMotion]:
         """Motion of the portrait to landmarks (T, 478, 3), crop units."""

@@ -9,36 +9,33 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from visiongen.training.chance_drawing import Canvas, random_colour
+
 SIDE = 128
 """px of a patch."""
 EXTENT = 0.9
 """Its side, face widths."""
 _LIGHT = np.full(3, 255.0)
-_SHIFT = 4
-"""Fractional bits of OpenCV's points."""
 
 
-class DrawnEye:
+class DrawnEye(Canvas):
     """One eye and what is round it."""
 
-    def __init__(self, patch: np.ndarray | None, ring: np.ndarray | None, rng: np.random.Generator) -> None:
+    def __init__(
+        self, patch: np.ndarray | None, ring: np.ndarray | None, rng: np.random.Generator, *, hair: bool = True
+    ) -> None:
         """
         Args:
             patch: (SIDE, SIDE, 3) uint8, a real picture's eye to draw over; None: skin of one colour.
             ring: (16, 2) its lids, px.
             rng: Chance.
+            hair: Whether there may be some before it.
         """
-        self._rng = rng
-        self._size = SIDE
-        self._unit = SIDE / EXTENT
-        self._skin = _skin(rng)
-        self._hair = _colour(rng, dull=0.5)
-        self._ink = self._dark()
-        real = patch is not None
-        self.picture = patch.copy() if real else self._plain()
+        super().__init__(SIDE, EXTENT, rng, ground=patch)
+        self._before_it = hair
         centre = np.full(2, self._size / 2) + rng.normal(0, 0.035, 2) * self._unit
         self._shape(centre)
-        if real:
+        if patch is not None:
             self._cover(ring)
 
     def draw(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -53,24 +50,13 @@ class DrawnEye:
         hidden = None
         if rng.random() < 0.24:
             hidden = self._glasses()
-        if rng.random() < 0.5:
+        if self._before_it and rng.random() < 0.5:
             covers = self._strands()
             if (covers * opening).sum() > 0.6 * opening.sum():
                 hidden = np.ones_like(opening)
         if hidden is not None:
             opening, iris = opening * (1 - hidden), iris * (1 - hidden)
         return self.picture, opening, iris
-
-    def _plain(self) -> np.ndarray:
-        """Skin with a little light and shade."""
-        picture = np.empty((self._size, self._size, 3), np.float32)
-        picture[:] = self._skin
-        y, x = np.mgrid[-1 : 1 : self._size * 1j, -1 : 1 : self._size * 1j].astype(np.float32)
-        slope = self._rng.normal(0, 8, 2)
-        picture += (x * slope[0] + y * slope[1])[..., None]
-        if self._rng.random() < 0.4:  # the nose's side
-            picture -= (np.clip(x - self._rng.uniform(0.3, 0.9), 0, 1) * self._rng.uniform(20, 90))[..., None]
-        return np.clip(picture, 0, 255).astype(np.uint8)
 
     def _shape(self, centre: np.ndarray) -> None:
         """Upper and lower edge of the opening, from the outer corner to the inner one, (M, 2) each."""
@@ -106,13 +92,11 @@ class DrawnEye:
             below = self.picture.reshape(-1, 3)
         self._skin = np.median(below, 0).astype(np.float64)
         self._ink = self._dark()
-        mask = np.zeros((self._size,) * 2, np.float32)
-        grow = self._rng.uniform(0.03, 0.07) * self._unit
-        middle, half = (low + high) / 2, (high - low) / 2 + grow
-        cv2.ellipse(mask, _fix(middle), _fix(half), 0, 0, 360, 1.0, -1, cv2.LINE_AA, _SHIFT)
-        own = self._ring
-        middle, half = (own.min(0) + own.max(0)) / 2, np.ptp(own, 0) / 2 + 0.6 * grow
-        cv2.ellipse(mask, _fix(middle), _fix(half), 0, 0, 360, 1.0, -1, cv2.LINE_AA, _SHIFT)
+        grow, own = self._rng.uniform(0.03, 0.07) * self._unit, self._ring
+        mask = np.maximum(
+            self._oval((low + high) / 2, (high - low) / 2 + grow),
+            self._oval((own.min(0) + own.max(0)) / 2, np.ptp(own, 0) / 2 + 0.6 * grow),
+        )
         self._mix(cv2.GaussianBlur(mask, (0, 0), 0.02 * self._unit), self._skin)
 
     def _eyeball(self) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +106,7 @@ class DrawnEye:
         if rng.random() < 0.2:
             white = self._skin + (255 - self._skin) * rng.uniform(0.1, 0.8)
         if rng.random() < 0.08:
-            white = _colour(rng)
+            white = random_colour(rng)
         dot = self._wide < 0.2 * self._unit and rng.random() < 0.3  # an eye that is a dot
         self._mix(opening, self._ink if dot else white)
         if dot:
@@ -142,10 +126,8 @@ class DrawnEye:
             ry = min(rx * (rng.uniform(0.9, 1.6) if rng.random() < 0.6 else 1.0), max(rx, 0.62 * self._high))
         room = np.array([max(self._wide / 2 - rx, 0) * 0.8, 0.15 * self._high])
         at = self._middle + rng.uniform(-1, 1, 2) * room
-        iris = np.zeros_like(opening)
-        cv2.ellipse(iris, _fix(at), _fix((rx, ry)), 0, 0, 360, 1.0, -1, cv2.LINE_AA, _SHIFT)
-        iris *= opening
-        colour = _colour(rng)
+        iris = self._oval(at, (rx, ry)) * opening
+        colour = random_colour(rng)
         dark = colour * rng.uniform(0.15, 0.8)
         y = np.clip((np.arange(self._size) - at[1] + ry) / (2 * ry), 0, 1)[:, None, None]
         self._mix(iris, (dark if rng.random() < 0.7 else colour) * (1 - y) + colour * y)
@@ -195,11 +177,10 @@ class DrawnEye:
     def _shadow(self) -> None:
         """Paint on the lid, or round the whole eye."""
         rng = self._rng
-        colour = _colour(rng) if rng.random() < 0.4 else self._skin * rng.uniform(0.6, 0.95)
-        mask = np.zeros((self._size,) * 2, np.float32)
+        colour = random_colour(rng) if rng.random() < 0.4 else self._skin * rng.uniform(0.6, 0.95)
         half = np.array([0.6 * self._wide, rng.uniform(0.5, 1.0) * self._high + 0.03 * self._unit])
         middle = self._middle - [0, rng.uniform(0, 0.3) * self._high]
-        cv2.ellipse(mask, _fix(middle), _fix(half), 0, 0, 360, 1.0, -1, cv2.LINE_AA, _SHIFT)
+        mask = self._oval(middle, half)
         blur = rng.uniform(0.002, 0.03) * self._unit
         self._mix(cv2.GaussianBlur(mask, (0, 0), blur) * rng.uniform(0.2, 0.9), colour)
 
@@ -229,15 +210,15 @@ class DrawnEye:
         ring = ring * half + middle
         lens, hidden = self._area(ring), None
         if rng.random() < 0.45:
-            self._mix(lens * rng.uniform(0.94, 1.0), _colour(rng) * rng.uniform(0, 0.35))
+            self._mix(lens * rng.uniform(0.94, 1.0), random_colour(rng) * rng.uniform(0, 0.35))
             hidden = lens
             for _ in range(rng.integers(0, 3)):  # lights on the glass
                 where = middle + rng.uniform(-0.7, 0.7, 2) * half
                 spot = half * rng.uniform(0.05, 0.3, 2)
                 self._spot(where, spot, np.full(3, rng.uniform(90, 255)), lens)
         elif rng.random() < 0.4:
-            self._mix(lens * rng.uniform(0.05, 0.35), _colour(rng))
-        colour, thick = _colour(rng, dull=0.4), rng.uniform(0.006, 0.05)
+            self._mix(lens * rng.uniform(0.05, 0.35), random_colour(rng))
+        colour, thick = random_colour(rng, dull=0.4), rng.uniform(0.006, 0.05)
         self._line(np.concatenate([ring, ring[:1]]), colour, thick)
         bridge = np.stack([ring[0] + [0, -0.3 * half[1]], [self._size, ring[0, 1] - rng.uniform(0.2, 0.6) * half[1]]])
         self._line(bridge, colour, thick)
@@ -266,66 +247,3 @@ class DrawnEye:
                 self._line(lock, self._hair * rng.uniform(0.2, 0.7), rng.uniform(0.002, 0.01))
             hides = np.maximum(hides, area * clear)
         return hides
-
-    def _dark(self) -> np.ndarray:
-        """Colour of lines."""
-        return np.clip(self._skin * self._rng.uniform(0, 0.5) * self._rng.uniform(0.6, 1.1, 3), 0, 255)
-
-    def _area(self, ring: np.ndarray) -> np.ndarray:
-        mask = np.zeros((self._size,) * 2, np.uint8)
-        cv2.fillPoly(mask, [np.round(ring * 2**_SHIFT).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)
-        return mask.astype(np.float32) / 255
-
-    def _mix(self, weight: np.ndarray, colour: np.ndarray) -> None:
-        weight = weight[..., None]
-        self.picture = np.clip(self.picture * (1 - weight) + weight * colour, 0, 255).astype(np.uint8)
-
-    def _spot(self, at: np.ndarray, half: np.ndarray, colour: np.ndarray, within: np.ndarray) -> None:
-        mask = np.zeros((self._size,) * 2, np.float32)
-        cv2.ellipse(mask, _fix(at), _fix(half), 0, 0, 360, 1.0, -1, cv2.LINE_AA, _SHIFT)
-        self._mix(mask * within, colour)
-
-    def _ellipse(self, at, half, colour: np.ndarray, thick: float, within: np.ndarray) -> None:
-        mask = np.zeros((self._size,) * 2, np.float32)
-        cv2.ellipse(mask, _fix(at), _fix(half), 0, 0, 360, 1.0, max(1, round(thick * self._unit)), cv2.LINE_AA, _SHIFT)
-        self._mix(mask * within, colour)
-
-    def _line(self, points: np.ndarray, colour: np.ndarray, thick: float) -> None:
-        if len(points) > 1:
-            thick = max(1, round(thick * self._unit))
-            line = [np.round(points * 2**_SHIFT).astype(np.int32)]
-            cv2.polylines(self.picture, line, False, np.clip(colour, 0, 255).tolist(), thick, cv2.LINE_AA, _SHIFT)
-
-    def _taper(self, edge: np.ndarray, thick: float) -> None:
-        """A line outside an edge, thickest at a place along it."""
-        rng = self._rng
-        t = np.linspace(0, 1, len(edge))
-        most = rng.uniform(0.1, 0.7)
-        swell = np.interp(t, [0, most, 1], [rng.uniform(0.2, 1), 1, rng.uniform(0, 0.6)])
-        outer = edge - np.stack([np.zeros_like(t), swell * thick * self._unit], 1)
-        self._mix(self._area(np.concatenate([edge, outer[::-1]])), self._ink)
-
-
-def _fix(values) -> tuple[int, int]:
-    x, y = np.round(np.asarray(values) * 2**_SHIFT).astype(int)
-    return int(x), int(y)
-
-
-def _colour(rng: np.random.Generator, *, dull: float = 0.2) -> np.ndarray:
-    """(3,) any colour; with a chance of `dull` a grey or brown one."""
-    hue, full, value = rng.uniform(0, 180), rng.uniform(0.2, 1), rng.uniform(0.1, 1) ** 0.7
-    if rng.random() < dull:
-        hue, full = rng.uniform(5, 25), rng.uniform(0, 0.6)
-    pixel = np.uint8([[[hue, 255 * full, 255 * value]]])
-    return cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
-
-
-def _skin(rng: np.random.Generator) -> np.ndarray:
-    """(3,) from pale to dark; rarely paper or any colour."""
-    chance = rng.random()
-    if chance < 0.08:
-        return np.full(3, rng.uniform(200, 255))
-    if chance < 0.14:
-        return _colour(rng)
-    light = rng.uniform(0.25, 1)
-    return np.clip(255 * light * np.array([1, rng.uniform(0.7, 0.93), rng.uniform(0.55, 0.9)]), 0, 255)
