@@ -58,6 +58,7 @@ LAYERS = (
         "drawn_lines",
         "outlines",
         "eyes",
+        "lashes",
         "background",
         "models",
     },

@@ -23,14 +23,14 @@ _LEAST_AREA = 1e-6
 """Of a triangle, crop units squared."""
 _MOST_CHANGE = 0.08
 """Largest correction of the motion, face widths."""
-_LIDS = (
+LIDS = (
     ((33, 246, 161, 160, 159, 158, 157, 173, 133), (130, 247, 30, 29, 27, 28, 56, 190, 243)),
     ((263, 466, 388, 387, 386, 385, 384, 398, 362), (359, 467, 260, 259, 257, 258, 286, 414, 463)),
 )
 """Edge of each upper lid from the outer corner to the inner one, and the points of the mesh above it."""
-_EDGES, _ABOVE = ([mark for pair in _LIDS for mark in pair[part]] for part in (0, 1))
+_EDGES, _ABOVE = ([mark for pair in LIDS for mark in pair[part]] for part in (0, 1))
 """Of both eyes."""
-_LASHES, _MOST_OF_LID = 0.03, 0.6
+LASHES, MOST_OF_LID = 0.03, 0.6
 """How high its rim is, with the lashes, face widths, but no more than such a share of the way to the points above."""
 
 
@@ -43,7 +43,7 @@ def _triangles() -> np.ndarray:
     distance = np.linalg.norm(model.points[:468, None, :2] - edges, axis=-1).min(1)
     found = model.triangles[(distance < _REACH)[model.triangles].all(1)]
     rims = []
-    for number, (lid, above) in enumerate(_LIDS):
+    for number, (lid, above) in enumerate(LIDS):
         found = found[~(np.isin(found, lid + above).all(1) & np.isin(found, above).any(1))]
         rim = len(model.points) + number * len(lid) + np.arange(len(lid))
         for lower, upper in ((np.array(lid), rim), (rim, np.array(above))):
@@ -78,7 +78,7 @@ def with_exact_eyes(
     """
     side = flow.shape[0]
     own, now = (np.maximum(_heights(points), 1e-6) for points in (source, target))
-    rim = np.minimum(_LASHES, _MOST_OF_LID * np.minimum(own, now))
+    rim = np.minimum(LASHES, MOST_OF_LID * np.minimum(own, now))
     source, target = _with_rims(source, rim / own), _with_rims(target, rim / now)
     triangles = _triangles()
     # What turns away, in the portrait or now, and lids that have met, have no pixels to give or to take.

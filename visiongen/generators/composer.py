@@ -12,6 +12,7 @@ from visiongen.crown import crowned, with_hair_above
 from visiongen.datatypes import NOT_DRAWN, Drawn
 from visiongen.drawing import draw_over
 from visiongen.eyes import with_exact_eyes
+from visiongen.lashes import Lashes, shown
 from visiongen.other_side import Revealed, mirrored, show
 from visiongen.outlines import Outlines
 from visiongen.unseen import Unseen
@@ -45,6 +46,7 @@ class Composer:
         without = self.outlines.without
         self._without_lines = None if without is None else half_steps(with_hair_above(without, person))
         self._background = [np.float32(plane) for plane in cv2.split(background)]
+        self._lashes = None if any(drawn.eyes) else Lashes(crop, source)
         self._unseen = Unseen(crop, source, drawn)
         self.held = self._unseen.held
 
@@ -83,7 +85,9 @@ class Composer:
             target = feedback.moved_landmarks(target, shift)
             ears = [feedback.moved_landmarks(line, shift) for line in ears]
             without_lines = None if without_lines is None else feedback.moved(without_lines, shift)
+        bare = [] if self._lashes is None else self._lashes(places, target)
         picture = self._moved(places, without_lines, above=shift is not None or reaches_above(flow))
+        shown(picture, bare)
         frame = self._compose(picture, painted, out)
         if image is not None:
             show(frame, image, revealed)
