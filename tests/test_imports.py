@@ -59,6 +59,7 @@ LAYERS = (
         "outlines",
         "eyes",
         "lashes",
+        "closed_eyes",
         "background",
         "models",
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from visiongen.closed_eyes import ClosedEyes
 from visiongen.datatypes import NOT_DRAWN, Drawn
 from visiongen.drawing import Piece
 from visiongen.drawn_lids import DrawnLids
@@ -24,6 +25,7 @@ class Unseen:
         """
         self._lids = DrawnLids(crop, source, drawn.eyes)
         self._nose = DrawnNose(source) if drawn.face else None
+        self._closed = None if any(drawn.eyes) else ClosedEyes(crop, source)
         self._mouth, self._eyes = MouthInterior(crop, source), Eyeballs(crop, source)
 
     def held(self, target: np.ndarray) -> np.ndarray:
@@ -35,4 +37,5 @@ class Unseen:
         """Pieces to lay over a frame (`visiongen.drawing.lay_over`) with the landmarks `target` (478, 3), crop units;
         `measured`: see `visiongen.mouth.MouthInterior`."""
         mouth = self._mouth(target, measured=measured)
-        return [*self._eyes(target), *self._lids(target), *([] if mouth is None else [mouth])]
+        closed = [] if self._closed is None else self._closed(target)
+        return [*self._eyes(target), *closed, *self._lids(target), *([] if mouth is None else [mouth])]
