@@ -9,7 +9,7 @@ from builders import face, placed, rotation
 
 from visiongen.drawing import lay_over
 from visiongen.landmarks import INNER_LIPS, OUTER_LIPS
-from visiongen.mouth import MouthInterior
+from visiongen.mouth import MouthInterior, own_tooth_colour
 
 SIZE = 512
 SKIN, LIPS, TEETH, DARK = (200, 160, 140), (170, 80, 80), (235, 225, 210), (40, 20, 20)
@@ -111,3 +111,24 @@ def test_a_narrow_mouth_that_is_just_not_closed_has_drawn_teeth():
 def test_a_mouth_as_open_as_the_portraits_is_the_portraits():
     source = crop_units(OWN)
     assert MouthInterior(portrait(source, (1.0, TEETH)), source)(source) is None
+
+
+def test_a_lip_in_light_is_no_row_of_teeth():
+    """Of dark skin, as light as the lips between which nothing is seen."""
+    source = crop_units(OWN)
+    pale = (150, 110, 110)
+    picture = portrait(source, (1.0, pale))
+    picture[(picture == SKIN).all(-1)] = (120, 85, 70)
+    picture[(picture == LIPS).all(-1)] = (155, 107, 108)
+    assert not MouthInterior(picture, source)._own.shown
+    picture[(picture == pale).all(-1)] = TEETH
+    assert MouthInterior(picture, source)._own.shown
+
+
+@pytest.mark.parametrize("own", [(95.0, 83.0, 80.0), (158.0, 120.0, 122.0), (240.0, 218.0, 204.0)])
+def test_own_teeth_in_the_lips_shade_are_drawn_lighter_and_less_red(own):
+    usual = np.array([200.0, 175.0, 155.0])
+    drawn = own_tooth_colour(np.array(own), usual)
+    assert np.mean(own) - 1e-6 <= drawn.mean() <= 1.25 * np.mean(own) + 1e-6
+    low, high = sorted([own[0] / own[2], usual[0] / usual[2]])
+    assert low - 1e-6 <= drawn[0] / drawn[2] <= high + 1e-6

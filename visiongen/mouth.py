@@ -50,6 +50,9 @@ _SHOWN = (1.05, 1.8)
 """Teeth have at least and at most this share of the skin's light, whatever the eyes say."""
 _BRIGHTER = 1.1
 """Teeth are nearer to the light than the white of a sunken eye."""
+_OWN, _MOST_OWN = 0.92, 1.25
+"""A portrait's own teeth, drawn where it does not show them, have at least this share of the light of usual ones, but are not
+made brighter than this by it, times."""
 _BETWEEN = 0.75
 """Share of their light between two teeth."""
 _WITH_CHIN, _WITH_LIP = 1.2, 0.2
@@ -101,8 +104,11 @@ class MouthInterior:
         self._mm = self._width / teeth.MOUTH_WIDTH
         upper, lower = ((head[list(lip)] - self._origin) / self._mm for lip in (_UPPER, _LOWER))
         skin = cheek_colour(crop, source)
-        self._own = OwnTeeth(crop, upper, lower, lambda points: self._side * self._seen(points, pose)[:, :2], skin=skin)
+        self._own = OwnTeeth(
+            crop, upper, lower, lambda points: self._side * self._seen(points, pose)[:, :2], skin=skin, lips=self._lips
+        )
         self._tooth = tooth_colour(crop, source, self._lips)
+        self._own_tooth = self._tooth if self._own.colour is None else own_tooth_colour(self._own.colour, self._tooth)
 
     def __call__(self, target: np.ndarray, *, measured: bool = False) -> Piece | None:
         """What to lay over a frame, or None where the portrait itself shows enough.
@@ -142,7 +148,7 @@ class MouthInterior:
         self._draw_tongue(drawn, placed, _TONGUE_DOWN * jaw)
         drawn = cv2.GaussianBlur(drawn, (0, 0), max(0.5, 2.0 * mm))  # soft, and behind what has edges
         light = np.zeros((*canvas.shape, 2), np.float32)  # of the teeth, and where they are
-        tooth = self._own.colour if own else self._tooth
+        tooth = self._own_tooth if own else self._tooth
         upper, lower = (np.array([0, self._mm * level, 0]) for level in (self._own.levels if own else (0.0, 0.0)))
         self._draw_row(drawn, light, teeth.lower(), lambda points: placed(points, jaw + lower), _LOWER_LIGHT, tooth)
         self._draw_row(drawn, light, teeth.upper(), lambda points: placed(points, upper), 1.0, tooth)
@@ -262,3 +268,10 @@ def tooth_colour(picture: np.ndarray, points: np.ndarray, lips: np.ndarray) -> n
     colourful = min(1.0, float(np.ptp(lips) / max(lips.max(), 1.0)) / _COLOURFUL)
     tint = (0.4 * white / grey + 0.3 * skin / skin.mean() + 0.3) * (1 + colourful * (_WARM - 1))
     return np.clip(_BRIGHTER * light * tint, 0, 245)
+
+
+def own_tooth_colour(own: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """(3,) of teeth that a portrait shows as `own` (3,): what is just seen between lips is in their shade, and in their colour.
+    `usual` (3,) is `tooth_colour`."""
+    light = own.mean() * _between(_OWN * usual.mean() / own.mean(), 1.0, _MOST_OWN)
+    return np.clip(light * (own / own.mean() + usual / usual.mean()) / 2, 0, 245)

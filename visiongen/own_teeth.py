@@ -18,6 +18,8 @@ _LEAST_GAP = 2.0
 """Lips nearer to each other than this, mm, show no teeth to go by."""
 _BRIGHT = 0.8
 """Teeth have at least this share of the cheeks' least channel: lips and gums are dark in green and blue."""
+_NO_LIPS = 1.25
+"""And that many times the lips' least channel: of a mouth that is just not closed, most that is seen between them is lip."""
 _MANY = 0.25
 """Share of the way between the lips, in the middle of the mouth, that must be bright."""
 _DARK = 0.6
@@ -40,14 +42,21 @@ class OwnTeeth:
     """What is between the lips of one portrait, in two parts: that of the skull, and that of the jaw."""
 
     def __init__(
-        self, crop: np.ndarray, upper: np.ndarray, lower: np.ndarray, place: Place, *, skin: np.ndarray
+        self,
+        crop: np.ndarray,
+        upper: np.ndarray,
+        lower: np.ndarray,
+        place: Place,
+        *,
+        skin: np.ndarray,
+        lips: np.ndarray,
     ) -> None:
         """
         Args:
             crop: (S, S, 3) uint8 RGB.
             upper, lower: (N, 3) the inner lips from corner to corner, from the picture's left, in the frame of the mouth, mm.
             place: From that frame to the px of the crop.
-            skin: (3,) colour of the cheeks.
+            skin, lips: (3,) colour of the cheeks, and of the lips.
         """
         self._crop = crop
         self._columns = np.linspace(upper[0, 0], upper[-1, 0], _COLUMNS)
@@ -56,7 +65,7 @@ class OwnTeeth:
         self._to_crop = _plane(place, self._depth)
         self.colour: np.ndarray | None = None
         """(3,) of the teeth that are shown."""
-        self._split = self._below_the_upper_row(float(skin.min()))
+        self._split = self._below_the_upper_row(max(_BRIGHT * float(skin.min()), _NO_LIPS * float(lips.min())))
 
     @property
     def shown(self) -> bool:
@@ -102,9 +111,9 @@ class OwnTeeth:
         """Where the upper teeth end between the lips."""
         return np.minimum(top + (self._split or 1.0) * (bottom - top), top + _LONGEST)
 
-    def _below_the_upper_row(self, skin: float) -> float | None:
+    def _below_the_upper_row(self, least: float) -> float | None:
         """Share of the way from the upper lip to the lower one at which the upper teeth end; 1: all that is seen is the upper
-        row; None: no teeth are."""
+        row; None: no teeth are, whose least channel is above `least`."""
         gap = self._bottom - self._top
         if gap.max() < _LEAST_GAP:
             return None
@@ -117,7 +126,7 @@ class OwnTeeth:
         )
         seen = cv2.remap(self._crop, at[0] - 0.5, at[1] - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         light = np.median(seen.min(-1), axis=1).astype(np.float32)
-        bright = light > _BRIGHT * skin
+        bright = light > least
         if bright.mean() < _MANY:
             return None
         self.colour = np.median(seen[bright].reshape(-1, 3), axis=0).astype(np.float64)
