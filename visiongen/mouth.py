@@ -53,7 +53,7 @@ _BRIGHTER = 1.1
 _OWN, _MOST_OWN = 0.92, 1.25
 """A portrait's own teeth, drawn where it does not show them, have at least this share of the light of usual ones, but are not
 made brighter than this by it, times."""
-_BETWEEN = 0.75
+_BETWEEN = 0.5
 """Share of their light between two teeth."""
 _WITH_CHIN, _WITH_LIP = 1.2, 0.2
 """How far the jaw goes down with the chin's landmarks, and with the lower lip's: those of the chin lag behind it. Fitted to

@@ -48,7 +48,7 @@ _LOWER = _Row(
     recess=(0.0, 0.0, -0.3, 0.5, 0.9, 1.2),
     half_width=25.0, depth=34.0, edge=0.0, behind=3.5,
 )  # fmt: skip
-_GAP = 0.12
+_GAP = 0.2
 """Half of what separates two teeth, mm."""
 
 
