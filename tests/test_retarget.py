@@ -30,7 +30,7 @@ from builders import (
 )
 
 from visiongen.datatypes import DrivingClip, LandmarkTrack, MotionTrack
-from visiongen.landmarks import INNER_LIPS, OUTER_LIPS
+from visiongen.landmarks import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW
 from visiongen.motion import motion_from_landmarks, place, smooth
 from visiongen.pose import euler_angles, fit_head
 from visiongen.retarget import MotionSettings, best_reference, portrait_motion, retarget
@@ -461,4 +461,18 @@ def test_drawn_eyes_do_not_choose_the_reference():
         upper, lower = map(list, lids(side))
         own[upper, 1] -= 0.08
         own[lower, 1] += 0.08
+    assert best_reference(motion, portrait_motion(portrait_of(placed(own)))) == 1
+
+
+@pytest.mark.parametrize("wider", [0.03, 0.08])
+def test_the_shape_of_a_face_does_not_choose_the_reference(wider):
+    """Large eyes and high brows are no astonishment: a frame in which the driver is astonished, and looks away, is not it."""
+    turned = placed(face(blink=-0.5), turn=rotation(0, 15, 0))
+    motion = motion_from_landmarks(seen(np.stack([turned] + 9 * [placed(face())])))
+    own = face()
+    for side in ("right", "left"):
+        upper, lower = map(list, lids(side))
+        own[upper, 1] -= wider / 2
+        own[lower, 1] += wider / 2
+    own[list(RIGHT_BROW + LEFT_BROW), 1] -= 0.05
     assert best_reference(motion, portrait_motion(portrait_of(placed(own)))) == 1

@@ -56,9 +56,9 @@ _AROUND_THE_MOUTH = 0.2
 """Face widths around the lips in which the skin goes along."""
 _LEAST_OPENING = 0.02
 """An eye that is open by less, in the same shares, counts as closed."""
-_DRAWN_EYE, _EYES_IN_SIGNATURE = 0.35, 3
-"""Eyes that are open by more, in the same shares, are no person's: they say nothing about the expression but that they are
-open, as the driver's mostly are."""
+_RANGE, _EYES_OPEN, _SHAPE = (0.05, 0.75, 0.95), 3, [5, 6]
+"""Quantiles of the driver's frames, and parts of a signature: eyes that are open further than the driver's ever are say no more
+than that they are open, as those mostly are; width of the mouth and height of the brows tell the shape of a face, too."""
 _WIDEST_EYE = 1.6
 """The portrait's eyes open no wider than this many times their own opening, or than the driver's own."""
 
@@ -159,8 +159,9 @@ def reference_distances(motion: MotionTrack, own: MotionTrack) -> np.ndarray:
     Compared are turns of the head and openings of eyes and mouth as ratios, which do not depend on whose face it is.
     """
     mine, theirs = _signature(own), _signature(motion)
-    if mine[0, _EYES_IN_SIGNATURE] > 3 * _DRAWN_EYE:
-        mine[0, _EYES_IN_SIGNATURE] = np.quantile(theirs[:, _EYES_IN_SIGNATURE], 0.75)
+    least, usual, most = np.quantile(theirs, _RANGE, axis=0)
+    mine[mine[:, _EYES_OPEN] > most[_EYES_OPEN], _EYES_OPEN] = usual[_EYES_OPEN]
+    mine[:, _SHAPE] = np.clip(mine[:, _SHAPE], least[_SHAPE], most[_SHAPE])
     return np.linalg.norm(theirs - mine, axis=1)
 
 
