@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from builders import moving_head, write_clip
 
 from visiongen import extract_motion, fit_motion, prepare_portrait
+from visiongen.datatypes import Drawn, Portrait
 from visiongen.generators.matte import before_paper, nearer_than, own_part, portrait_matte
+from visiongen.landmarks import FACE_OVAL
 from visiongen.pipeline import render
 from visiongen.plugins import choose, load
+from visiongen.pose import face_model
 from visiongen.samples import sample
 
 SIDE = 64
@@ -108,3 +112,42 @@ def test_who_stands_beside_stays_also_where_the_clip_shows_something_else_there(
     for batch in render(portrait, motion, generator=load(choose("generator", "vae-gan"))):
         moved = np.abs(batch.pixels[:, :, beside].astype(int) - picture[:, beside])
         assert moved.mean() < 2 and (moved > 40).mean() < 0.005
+
+
+def drawing_on_paper(monkeypatch, *, shirt: bool = False, beard: bool = False):
+    """The matte of a drawn head on paper, below which the segmentation sees a body, (128, 128)."""
+    size = 256
+    points = face_model().points.astype(np.float64) * 0.4 + [0.5, 0.45, 0.0]
+    chin = points[152, :2] * size
+    crop = np.full((size, size, 3), 255, np.uint8)
+    oval = np.round(points[list(FACE_OVAL), :2] * size).astype(np.int32)
+    if beard:
+        cv2.ellipse(crop, (int(chin[0]), int(chin[1])), (20, 22), 0, 0, 360, (90, 50, 30), -1)
+    cv2.fillPoly(crop, [oval], (240, 200, 180))
+    cv2.polylines(crop, [oval], True, (20, 20, 20), 2)
+    if shirt:
+        cv2.rectangle(crop, (100, int(chin[1])), (156, 256), (240, 200, 180), -1)
+        for x in (40, 90, 160, 210):
+            cv2.rectangle(crop, (x, int(chin[1]) + 25), (x + 12, 256), (180, 30, 30), -1)
+    seen = np.zeros((128, 128), np.float32)
+    cv2.fillPoly(seen, [oval // 2], 1.0)
+    seen[int(chin[1] / 2) - 4 :, 16:112] = 1
+    monkeypatch.setattr("visiongen.generators.matte.person_matte", lambda picture, side: seen)
+    portrait = Portrait(
+        image=crop, landmarks=(points * size).astype(np.float32), crop=crop, image_from_crop=np.eye(2, 3),
+        drawn=Drawn(face=True),
+    )  # fmt: skip
+    return portrait_matte(portrait, 128), int(chin[1] / 2)
+
+
+def test_a_drawn_head_alone_has_no_body(monkeypatch):
+    """The segmentation knows people, and sees one on white paper below every head."""
+    matte, chin = drawing_on_paper(monkeypatch)
+    assert matte[chin - 20, 64] == 1 and matte[chin + 4 :].max() < 0.1
+
+
+@pytest.mark.parametrize("what", ["shirt", "beard"])
+def test_what_is_drawn_below_a_chin_keeps_the_body(monkeypatch, what):
+    """White as paper between its lines, or what a beard hangs before."""
+    matte, chin = drawing_on_paper(monkeypatch, **{what: True})
+    assert matte[chin + 30, 20:108].min() > 0.9
