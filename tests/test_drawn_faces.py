@@ -93,6 +93,32 @@ def test_lips_are_in_order_and_eyes_and_depth_stay():
         assert (upper <= lower + 1e-3).all()
 
 
+@pytest.mark.parametrize("wide", [0.12, 0.25])
+def test_a_mouth_that_is_a_line_is_closed(wide):
+    """However high the network sees it; with something dark between the lips it is open."""
+    unit = SIDE / EXTENT
+    picture = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    points = a_persons()
+    x, y = points[[13, 14], :2].mean(0) - [0, 0.06 * unit]
+    oval = np.round(points[list(FACE_OVAL), :2]).astype(np.int32)
+    cv2.fillPoly(picture, [oval], (250, 220, 200))
+    cv2.polylines(picture, [oval], True, (40, 30, 30), 1, cv2.LINE_AA)
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        at = points[list(eye), :2].mean(0)
+        cv2.ellipse(
+            picture, tuple(np.round(at).astype(int).tolist()), (9, 10), 0, 0, 360, (60, 40, 120), -1, cv2.LINE_AA
+        )
+    line, half = picture.copy(), wide * unit / 2
+    cv2.line(line, (round(x - half), round(y)), (round(x + half), round(y)), (120, 70, 60), 1, cv2.LINE_AA)
+    cv2.ellipse(picture, (round(x), round(y)), (round(half), 6), 0, 0, 360, (120, 30, 40), -1, cv2.LINE_AA)
+
+    def gap(drawing: np.ndarray) -> float:
+        found = with_drawn_face(drawing, points)
+        return float((found[14, 1] - found[13, 1]) / unit)
+
+    assert gap(line) < 0.005 and gap(picture) > 0.05
+
+
 def test_a_picture_without_a_mouth_keeps_the_lips():
     plain = np.full((SIDE, SIDE, 3), 200, np.uint8)
     found = with_drawn_face(plain, a_persons())

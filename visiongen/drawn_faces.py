@@ -32,8 +32,11 @@ _GAP = 9
 """px between two pieces of one."""
 _ALIKE = 0.45
 """A mouth that the mesh's covers by so much (intersection over union) stays: the mesh sees finer than the network."""
-_CLOSED = 0.034
-"""Face widths: a mouth no higher than that is a line."""
+_UNLIKE, _LINE = 25, 0.5
+"""Levels from the skin around from which on a pixel of a mouth is none, and the share of such below which it is a closed one, a
+line: the network tells where that is, but not how thin. Of 27 drawings lines have 0.29 at most, open mouths 0.71 at least."""
+_OPEN = 0.02
+"""Face widths that the mesh's lips are apart when it has taken a line for an open mouth."""
 _SHUT = 0.002
 """Face widths that the lips of a line are apart."""
 _LIPS = (0.014, 0.018, 0.024)
@@ -64,7 +67,7 @@ def with_drawn_face(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     patch = face_patch(image, landmarks, side=SIDE, extent=EXTENT)
     face, mouth, opening, _ = faces_and_mouths(patch.pixels[None])[0]
     placed = patch.placed(landmarks)
-    lips = _lips(mouth, opening, placed)
+    lips = _lips(patch.pixels, mouth, opening, placed)
     if lips is not None:
         rings = {marks: patch.picture(ring) for marks, ring in zip((OUTER_LIPS, INNER_LIPS), lips)}
         landmarks = with_rings(landmarks, rings, kept=FACE_OVAL)
@@ -93,7 +96,9 @@ def drawn_hair(crop: np.ndarray, source: np.ndarray) -> np.ndarray:
     return warped_square(hair, back, side, cv2.BORDER_CONSTANT, flags=cv2.INTER_LINEAR)
 
 
-def _lips(mouth: np.ndarray, opening: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def _lips(
+    pixels: np.ndarray, mouth: np.ndarray, opening: np.ndarray, placed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
     """(20, 2) each, px of the patch: outer and inner lips; None where no other mouth is seen than the mesh's."""
     # Of a thin line the middle is often lost.
     near = cv2.morphologyEx((mouth > 0.5).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, _GAP), np.uint8))
@@ -106,7 +111,9 @@ def _lips(mouth: np.ndarray, opening: np.ndarray, placed: np.ndarray) -> tuple[n
         return None
     mesh = placed[list(OUTER_LIPS)]
     theirs = filled(mesh, mouth.shape)
-    if (inside & theirs).sum() > _ALIKE * (inside | theirs).sum():
+    closed = _is_line(pixels, inside, opening)
+    mistaken = closed and _high(placed[list(INNER_LIPS)]).max() > _OPEN * _UNIT
+    if (inside & theirs).sum() > _ALIKE * (inside | theirs).sum() and not mistaken:
         return None
     here = cv2.dilate(inside.astype(np.uint8), np.ones((3, 3))) > 0
     outer = ring_round(np.where(here, mouth, 0), shares_along(mesh))
@@ -115,8 +122,7 @@ def _lips(mouth: np.ndarray, opening: np.ndarray, placed: np.ndarray) -> tuple[n
     inner = (
         ring_round(within, shares) if (within > 0.5).sum() >= _LEAST else ring_round(np.where(here, mouth, 0), shares)
     )
-    high = (inner[11:][::-1] - inner[1:10])[:, 1]
-    if high.max() < _CLOSED * _UNIT:
+    if closed:
         middle = (inner[1:10, 1] + inner[11:, 1][::-1]) / 2
         inner[1:10, 1], inner[11:, 1] = middle - _SHUT * _UNIT / 2, middle[::-1] + _SHUT * _UNIT / 2
     # A mouth without lips has a little of the skin around.
@@ -125,6 +131,21 @@ def _lips(mouth: np.ndarray, opening: np.ndarray, placed: np.ndarray) -> tuple[n
     outer[1:10, 1] = np.minimum(outer[1:10, 1], inner[1:10, 1] - above)
     outer[11:, 1] = np.maximum(outer[11:, 1], inner[11:, 1] + below)
     return outer, inner
+
+
+def _is_line(pixels: np.ndarray, mouth: np.ndarray, opening: np.ndarray) -> bool:
+    """Whether most of what is between the lips of a `mouth` (H, W) bool looks like the skin around it."""
+    near, far = (cv2.dilate(mouth.astype(np.uint8), np.ones((size, size))) > 0 for size in (5, 11))
+    between = mouth & (opening > 0.5)
+    if not between.any():
+        return True
+    skin = np.median(pixels[far & ~near], axis=0)
+    return bool((np.abs(pixels[between] - skin).max(-1) > _UNLIKE).mean() < _LINE)
+
+
+def _high(ring: np.ndarray) -> np.ndarray:
+    """(9,) heights of an opening between its corners, ring (20, 2)."""
+    return (ring[11:][::-1] - ring[1:10])[:, 1]
 
 
 def _jaw(face: np.ndarray, placed: np.ndarray) -> np.ndarray | None:

@@ -130,10 +130,8 @@ class OwnTeeth:
         if bright.mean() < _MANY:
             return None
         colours = seen[bright].reshape(-1, 3).astype(np.float64)
-        least_of = colours.min(-1)
-        self.colour = np.median(
-            colours[least_of >= np.median(least_of)], axis=0
-        )  # not that of lips and gaps among them
+        lightest = colours.min(-1) >= np.median(colours.min(-1))  # no lips and gaps among them
+        self.colour = np.median(colours[lightest], axis=0)
         below = np.maximum.accumulate(bright) & (light < _DARK * np.maximum.accumulate(light))
         return float(shares[np.argmax(below), 0]) if below.any() else 1.0
 

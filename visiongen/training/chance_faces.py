@@ -113,11 +113,10 @@ class DrawnFace(Mouths):
         colour: np.ndarray,
         *,
         ink: np.ndarray | None = None,
-        clear: float = 1.0,
         is_hair: bool = False,
     ) -> np.ndarray:
         """Fills a ring, px, with a line round it; its share of every pixel."""
-        area = self._area(ring) * clear
+        area = self._area(ring)
         y = np.linspace(-1, 1, self._size)[:, None, None]
         self._mix(area, np.clip(colour * (1 + self._rng.normal(0, 0.1) * y), 0, 255))
         self._hair_seen = np.maximum(self._hair_seen, area) if is_hair else self._hair_seen * (1 - area)

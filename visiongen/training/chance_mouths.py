@@ -28,11 +28,10 @@ class Mouths(Canvas):
         up = rng.choice([0.0, rng.uniform(0, 0.5)])
         power = rng.uniform(0.4, 1.2)
         bulge = (1 - np.abs(x) ** rng.uniform(1.5, 4)).clip(0) ** power
-        edges = [
+        upper, lower = (
             np.stack([half * x, bow + way * share * high * bulge], 1) * self._unit + middle
             for way, share in ((-1, up), (1, 1 - up))
-        ]
-        upper, lower = edges
+        )
         ring = np.concatenate([upper, lower[::-1]])
         lips = self._lips(upper, lower, half, bulge) if rng.random() < 0.3 else None
         line = max(self._thick, 0.004) * rng.uniform(0.5, 1.3)
